@@ -1,0 +1,72 @@
+// The editor's tools and its choice among them → core `Tool`s and `ToolChoice`. JSON Schemas pass untouched.
+
+import { AppError } from "../../core/error.ts";
+import type { ChatRequest, Tool, ToolChoice } from "../../core/turn.ts";
+import { said } from "./said.ts";
+import type {
+  ChatCompletionRequest,
+  FunctionDefinition,
+  ToolChoice as ChoiceField,
+  ToolDefinition,
+} from "./schema.ts";
+
+/**
+ * No field at all when there are no tools: `tools: []` is what many editors send to say so, and `auto` or
+ * `none` beside it means nothing. Throws `invalid_request` for a choice that cannot be met.
+ */
+export function decodeTools(
+  body: ChatCompletionRequest,
+): Pick<ChatRequest, "tools" | "toolChoice"> {
+  const tools = [
+    ...(body.tools ?? []).map((tool, index) => decodeTool(tool, `tools[${index}]`)),
+    ...(body.functions ?? []).map(toolOf),
+  ];
+  const param = body.tool_choice ? "tool_choice" : "function_call";
+  const toolChoice = body[param] ? decodeChoice(body[param], param) : undefined;
+  if (asksForMissing(toolChoice, tools)) {
+    throw new AppError("invalid_request", "The tool that is asked for is not among the tools.", {
+      param,
+    });
+  }
+  return tools.length === 0 ? {} : { tools, ...said({ toolChoice }) };
+}
+
+function decodeTool(tool: ToolDefinition, place: string): Tool {
+  if (tool.function) return toolOf(tool.function);
+  if (tool.name) return toolOf({ ...tool, name: tool.name });
+  throw new AppError("unsupported", "Only tools of type function, with a name, are supported.", {
+    param: place,
+  });
+}
+
+function toolOf({ name, description, parameters, strict }: FunctionDefinition): Tool {
+  return { name, ...said({ description, parameters, strict }) };
+}
+
+/** A word, an object that names a function (OpenAI's two forms, Anthropic's), or an object whose type is the word. */
+function decodeChoice(choice: ChoiceField, param: string): ToolChoice {
+  if (typeof choice !== "string") {
+    const name = choice.function?.name ?? choice.name;
+    if (name) return { name };
+  }
+  switch (typeof choice === "string" ? choice : choice.type) {
+    case "auto":
+      return "auto";
+    case "none":
+      return "none";
+    case "required":
+    case "any":
+      return "required";
+    default:
+      throw new AppError(
+        "unsupported",
+        "The choice of tool is auto, none, required, or one function by its name.",
+        { param },
+      );
+  }
+}
+
+function asksForMissing(choice: ToolChoice | undefined, tools: readonly Tool[]): boolean {
+  if (typeof choice === "object") return !tools.some((tool) => tool.name === choice.name);
+  return choice === "required" && tools.length === 0;
+}
