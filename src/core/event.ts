@@ -15,7 +15,8 @@ export interface Usage {
  * The grammar: any number of deltas, then exactly one `finish`, then nothing. A failure is thrown as an
  * `AppError` in place of the finish. Tool calls come one after the other, never interleaved: the
  * `tool-call-delta`s of a call follow its `tool-call-start` before anything else, and their `arguments`
- * joined are the JSON text of an object (no delta at all means `{}`).
+ * joined are the JSON text of an object (no delta at all means `{}`). No delta is cut inside a surrogate
+ * pair: each is encoded by itself.
  */
 export type TurnEvent =
   | { readonly type: "text-delta"; readonly text: string }

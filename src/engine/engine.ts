@@ -1,0 +1,265 @@
+// What happens to a request between a dialect and an agent: recognised retries, limits, the choice of a
+// session, the turn itself, and the record of its one end. Knows no dialect and no transport.
+
+import { AppError } from "../core/error.ts";
+import type { Outcome, Usage } from "../core/event.ts";
+import type { Clock, Lease, Random, SessionDirectory } from "../core/ports.ts";
+import type { ResumeRequest, Turn, TurnRequest } from "../core/turn.ts";
+import type { Catalog } from "./catalog.ts";
+import { chooseSession, fitToModel, scopesFor } from "./choose-session.ts";
+import { createOpenTurns } from "./open-turns.ts";
+import type { OpenTurn, OpenTurnLimits } from "./open-turns.ts";
+import { createParkedTurns } from "./parked.ts";
+import { createRetryGuard, repeatOf } from "./retries.ts";
+import type { Attempt, Memory } from "./retries.ts";
+import { runTurn } from "./run-turn.ts";
+import type { Sink, TurnEnd, TurnLimits } from "./run-turn.ts";
+import { eventsOf } from "./whole.ts";
+
+/** Who asks, as the guard found out. */
+export interface Caller extends Attempt {
+  /** Unguessable; becomes the turn's id, so that one name follows a request from the client to the agent. */
+  readonly requestId: string;
+  /** The session that the client insists on. */
+  readonly pin: string | undefined;
+  /** What the key is limited to; `null`: all. */
+  readonly allowedModels: readonly string[] | null;
+  readonly allowedSessions: readonly string[] | null;
+}
+
+/** What is written down of a turn. Durations in milliseconds; never a prompt or an answer. */
+export interface TurnRecord {
+  readonly turnId: string;
+  readonly sessionId: string;
+  readonly agentId: string;
+  readonly keyId: string;
+  readonly model: string;
+  readonly kind: TurnRequest["kind"] | ResumeRequest["kind"];
+  readonly stream: boolean;
+  readonly startedAt: number;
+  readonly outcome: Outcome;
+  readonly errorCode: string | undefined;
+  readonly durationMs: number;
+  readonly firstEventMs: number | undefined;
+  readonly usage: Usage | undefined;
+}
+
+/** A request that may run. `run` never rejects, and is called once. */
+export interface AdmittedTurn {
+  readonly id: string;
+  /** `undefined` where an earlier turn's outcome is repeated. */
+  readonly sessionId: string | undefined;
+  run(sink?: Sink): Promise<TurnEnd>;
+}
+
+export interface Engine {
+  /** @throws AppError everything that is known before an agent starts */
+  admit(request: TurnRequest, caller: Caller, signal: AbortSignal): Promise<AdmittedTurn>;
+  openTurns(): readonly Omit<OpenTurn, "controller">[];
+  /** Ends an open turn for an operator. `false`: there is none of that id. */
+  cancel(turnId: string): boolean;
+  /** Admits nothing more; resolves when no turn is open. */
+  drain(): Promise<void>;
+  /** Ends what is still open, as `shutdown`. */
+  abort(): void;
+}
+
+export interface EngineDeps {
+  readonly sessions: SessionDirectory;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: TurnLimits & OpenTurnLimits;
+  readonly onEnd: (record: TurnRecord) => void;
+}
+
+const REPEAT_MS = 60_000;
+const FAILURE_MS = 8_000;
+const REMEMBERED_TURNS = 256;
+const PARKED_TURNS = 1_000;
+
+export function createEngine(deps: EngineDeps): Engine {
+  const { sessions, catalog, clock, random, limits } = deps;
+  const retries = createRetryGuard({
+    clock,
+    repeatMs: REPEAT_MS,
+    failureMs: FAILURE_MS,
+    maxTurns: REMEMBERED_TURNS,
+  });
+  const parked = createParkedTurns(PARKED_TURNS);
+  const openTurns = createOpenTurns(limits);
+  let draining = false;
+
+  sessions.subscribe(({ session }) => {
+    if (session.status !== "active" || !session.connected) parked.forgetSession(session.sessionId);
+  });
+
+  async function admit(
+    request: TurnRequest,
+    caller: Caller,
+    signal: AbortSignal,
+  ): Promise<AdmittedTurn> {
+    if (draining) throw shutdown();
+    const known = retries.find(caller);
+    if (known !== undefined)
+      return { id: caller.requestId, sessionId: undefined, run: repeat(known) };
+    const memory = retries.remember(caller);
+    try {
+      return await admitNew(request, caller, { memory, signal });
+    } catch (error) {
+      if (error instanceof AppError) memory.end({ error });
+      throw error;
+    }
+  }
+
+  async function admitNew(
+    request: TurnRequest,
+    caller: Caller,
+    attempt: { readonly memory: Memory; readonly signal: AbortSignal },
+  ): Promise<AdmittedTurn> {
+    const claimed = request.kind === "chat" ? parked.claim(request, caller.keyId) : undefined;
+    const { session, model } = chooseSession(
+      {
+        target: catalog.resolve(request.model),
+        name: request.model,
+        pin: claimed?.turn.sessionId ?? caller.pin,
+        allowedModels: caller.allowedModels,
+        allowedSessions: caller.allowedSessions,
+      },
+      sessions.list(),
+    );
+    const fitted = fitToModel(request, model);
+    const open: OpenTurn = {
+      turnId: caller.requestId,
+      sessionId: session.sessionId,
+      keyId: caller.keyId,
+      model: request.model,
+      startedAt: clock.now(),
+      controller: new AbortController(),
+    };
+    openTurns.enter(open);
+    const unfollow = follow(attempt.signal, open.controller);
+    try {
+      const lease = await sessions.acquire(session.sessionId, {
+        scopes: scopesFor(request),
+        onEnd: (error) => open.controller.abort(error),
+      });
+      const turn = (id: string, asked: Turn["request"]): Turn => ({
+        id,
+        sessionId: session.sessionId,
+        deadlineMs: limits.turnMs,
+        scopes: lease.session.scopes,
+        request: asked,
+      });
+      const first = turn(open.turnId, claimed?.resume ?? fitted);
+      const fallback = claimed && turn(random.id("turn_"), fitted);
+      const job = { open, lease, turn: first, fallback, memory: attempt.memory, unfollow };
+      return { id: open.turnId, sessionId: session.sessionId, run: (sink) => run(job, sink) };
+    } catch (error) {
+      unfollow();
+      openTurns.leave(open);
+      throw error;
+    }
+  }
+
+  async function run(job: Job, sink: Sink | undefined): Promise<TurnEnd> {
+    const startedAt = clock.monotonic();
+    job.memory.agentStarted();
+    const end = await runTurn(
+      {
+        turn: job.turn,
+        fallback: job.fallback,
+        lease: job.lease,
+        controller: job.open.controller,
+        clock,
+        limits,
+      },
+      sink,
+    );
+    job.unfollow();
+    openTurns.leave(job.open);
+    if (end.outcome === "done") park(end, job.open);
+    job.memory.end(end.outcome === "done" ? { result: end.result } : { error: end.error });
+    deps.onEnd({
+      turnId: job.open.turnId,
+      sessionId: job.open.sessionId,
+      agentId: job.lease.session.agentId,
+      keyId: job.open.keyId,
+      model: job.open.model,
+      kind: job.turn.request.kind,
+      stream: sink !== undefined,
+      startedAt: job.open.startedAt,
+      outcome: end.outcome,
+      errorCode: end.outcome === "done" ? undefined : end.error.code,
+      durationMs: clock.monotonic() - startedAt,
+      firstEventMs: end.firstEventAt === undefined ? undefined : end.firstEventAt - startedAt,
+      usage: end.usage,
+    });
+    return end;
+  }
+
+  function park(end: Extract<TurnEnd, { outcome: "done" }>, open: OpenTurn): void {
+    if (end.result?.finish.parked !== true) return;
+    parked.park({
+      turnId: open.turnId,
+      sessionId: open.sessionId,
+      keyId: open.keyId,
+      callIds: end.result.toolCalls.map((call) => call.id),
+    });
+  }
+
+  return {
+    admit,
+    openTurns: () => openTurns.list().map(({ controller: _controller, ...turn }) => turn),
+    cancel: (turnId) => {
+      const open = openTurns.get(turnId);
+      open?.controller.abort(new AppError("client_cancelled", "The turn was cancelled."));
+      return open !== undefined;
+    },
+    drain: () => {
+      draining = true;
+      return openTurns.idle();
+    },
+    abort: () => {
+      draining = true;
+      for (const open of openTurns.list()) open.controller.abort(shutdown());
+    },
+  };
+}
+
+interface Job {
+  readonly open: OpenTurn;
+  readonly lease: Lease;
+  readonly turn: Turn;
+  readonly fallback: Turn | undefined;
+  readonly memory: Memory;
+  readonly unfollow: () => void;
+}
+
+/** A repeated outcome: the joined turn's end, replayed. */
+function repeat(memory: Memory): AdmittedTurn["run"] {
+  return async (sink) => {
+    try {
+      const result = repeatOf(await memory.ended);
+      if (sink !== undefined) for (const event of eventsOf(result)) await sink(event);
+      return { outcome: "done", result, usage: result.finish.usage, firstEventAt: undefined };
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      return { outcome: error.kind.outcome, error, usage: undefined, firstEventAt: undefined };
+    }
+  };
+}
+
+/** The client's hanging up becomes the turn's end. */
+function follow(signal: AbortSignal, controller: AbortController): () => void {
+  const listener = (): void => {
+    controller.abort(new AppError("client_cancelled", "The client hung up."));
+  };
+  if (signal.aborted) listener();
+  else signal.addEventListener("abort", listener, { once: true });
+  return () => signal.removeEventListener("abort", listener);
+}
+
+function shutdown(): AppError {
+  return new AppError("shutdown", "The provider is shutting down.", { retryAfterMs: 1_000 });
+}

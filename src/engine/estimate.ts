@@ -1,0 +1,44 @@
+// A guess at token counts, for agents that do not count: about four characters to a token.
+// Always marked as estimated; never used where a real figure is known.
+
+import type { Usage } from "../core/event.ts";
+import type { Message, ResumeRequest, TurnRequest } from "../core/turn.ts";
+
+const CHARACTERS_PER_TOKEN = 4;
+
+export function estimateTokens(characters: number): number {
+  return Math.ceil(characters / CHARACTERS_PER_TOKEN);
+}
+
+export function estimateUsage(
+  request: TurnRequest | ResumeRequest,
+  answeredCharacters: number,
+): Usage {
+  return {
+    promptTokens: estimateTokens(promptCharacters(request)),
+    completionTokens: estimateTokens(answeredCharacters),
+    estimated: true,
+  };
+}
+
+function promptCharacters(request: TurnRequest | ResumeRequest): number {
+  switch (request.kind) {
+    case "chat":
+      return request.messages.reduce((sum, message) => sum + messageCharacters(message), 0);
+    case "completion":
+      return request.prompt.length + (request.suffix?.length ?? 0);
+    case "embedding":
+      return request.input.reduce((sum, text) => sum + text.length, 0);
+    case "resume":
+      return request.results.reduce((sum, result) => sum + result.content.length, 0);
+  }
+}
+
+function messageCharacters(message: Message): number {
+  let sum = 0;
+  for (const part of message.content) if (part.type === "text") sum += part.text.length;
+  if (message.role === "assistant") {
+    for (const call of message.toolCalls ?? []) sum += call.name.length + call.arguments.length;
+  }
+  return sum;
+}

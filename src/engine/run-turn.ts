@@ -1,0 +1,205 @@
+// One admitted turn from the agent's first event to its one definite end: watchdogs, the grammar of events,
+// usage, and who hears of the end. Knows neither HTTP nor the bridge.
+
+import { AppError, toAppError } from "../core/error.ts";
+import type { FinishEvent, Outcome, TurnEvent, TurnResult, Usage } from "../core/event.ts";
+import type { Clock, Lease } from "../core/ports.ts";
+import type { Turn } from "../core/turn.ts";
+import { estimateUsage } from "./estimate.ts";
+import { createCollector } from "./whole.ts";
+
+/** All in milliseconds but `answerSize`, which is in UTF-16 code units. */
+export interface TurnLimits {
+  readonly firstByteMs: number;
+  readonly silenceMs: number;
+  readonly turnMs: number;
+  readonly answerSize: number;
+}
+
+/** Takes each event of an answer. A promise it returns slows the agent down until it is fulfilled. */
+export type Sink = (event: TurnEvent) => Promise<void> | undefined;
+
+/** `firstEventAt` in monotonic milliseconds; `undefined` when the agent never said anything. */
+export type TurnEnd = { readonly firstEventAt: number | undefined } & (
+  | {
+      readonly outcome: "done";
+      readonly result: TurnResult | undefined;
+      readonly usage: Usage | undefined;
+    }
+  | {
+      readonly outcome: Exclude<Outcome, "done">;
+      readonly error: AppError;
+      readonly usage: undefined;
+    }
+);
+
+export interface TurnJob {
+  readonly turn: Turn;
+  /** What to run instead when the agent no longer knows the parked turn that `turn` goes on with. */
+  readonly fallback: Turn | undefined;
+  readonly lease: Lease;
+  /** Aborting with an `AppError` as the reason ends the turn with it. */
+  readonly controller: AbortController;
+  readonly clock: Clock;
+  readonly limits: TurnLimits;
+}
+
+/**
+ * Runs the turn and never rejects. Without a sink the whole answer is in the end's `result`, and an answer
+ * over the limit fails; with one, `result` is there only where the answer was small enough to keep.
+ */
+export async function runTurn(job: TurnJob, sink: Sink | undefined): Promise<TurnEnd> {
+  const progress: Progress = {
+    startedAt: job.clock.monotonic(),
+    firstEventAt: undefined,
+    lastEventAt: undefined,
+    blockedSince: undefined,
+    ended: false,
+  };
+  const stopWatching = watch(job, progress);
+  const aborted = whenAborted(job.controller.signal);
+  let end: TurnEnd;
+  try {
+    const answer = consume(job, progress, sink).catch((error: unknown) => {
+      if (!isForgotten(error, job, progress)) throw error;
+      return consume({ ...job, turn: job.fallback }, progress, sink);
+    });
+    const { finish, result } = await Promise.race([answer, aborted.promise]);
+    const { firstEventAt } = progress;
+    end = { outcome: "done", result, usage: finish.usage, firstEventAt };
+  } catch (caught) {
+    const error = abortReason(job.controller.signal) ?? toAppError(caught);
+    const { firstEventAt } = progress;
+    end = { outcome: error.kind.outcome, error, usage: undefined, firstEventAt };
+    if (!job.controller.signal.aborted) job.controller.abort(error);
+  }
+  progress.ended = true;
+  aborted.stop();
+  stopWatching();
+  job.lease.settle(end.usage);
+  return end;
+}
+
+interface Progress {
+  readonly startedAt: number;
+  firstEventAt: number | undefined;
+  lastEventAt: number | undefined;
+  /** Since when the client has not been reading: its slowness is not the agent's silence. */
+  blockedSince: number | undefined;
+  ended: boolean;
+}
+
+async function consume(
+  job: TurnJob,
+  progress: Progress,
+  sink: Sink | undefined,
+): Promise<{ finish: FinishEvent; result: TurnResult | undefined }> {
+  const collector = createCollector(job.limits.answerSize);
+  let openCall = "";
+  for await (const given of job.lease.agent.run(job.turn, job.controller.signal)) {
+    // The race was lost while the agent took its time: nothing of it may reach the client any more.
+    if (progress.ended) break;
+    progress.lastEventAt = job.clock.monotonic();
+    progress.firstEventAt ??= progress.lastEventAt;
+    const event = given.type === "finish" ? withUsage(given, job.turn, collector.size) : given;
+    if (event.type === "tool-call-start") openCall = event.id;
+    else if (event.type === "tool-call-delta" && event.id !== openCall) throw interleaved();
+    if (event.type === "finish") refuseEmpty(event, collector.size, job.turn);
+    if (!collector.add(event) && sink === undefined) throw tooLarge();
+    const wait = sink?.(event);
+    if (wait !== undefined) {
+      progress.blockedSince = progress.lastEventAt;
+      await wait;
+      progress.blockedSince = undefined;
+      progress.lastEventAt = job.clock.monotonic();
+    }
+    if (event.type === "finish") return { finish: event, result: collector.result() };
+  }
+  throw new AppError("agent_error", "The agent stopped without finishing its answer.");
+}
+
+/** Nothing of the turn has run yet, so telling the agent the whole history anew multiplies nothing. */
+function isForgotten(
+  error: unknown,
+  job: TurnJob,
+  progress: Progress,
+): job is TurnJob & { fallback: Turn } {
+  return (
+    job.fallback !== undefined &&
+    progress.lastEventAt === undefined &&
+    !progress.ended &&
+    error instanceof AppError &&
+    error.code === "parked_turn_unknown"
+  );
+}
+
+function withUsage(finish: FinishEvent, turn: Turn, answered: number): FinishEvent {
+  if (finish.usage !== undefined) return finish;
+  return { ...finish, usage: estimateUsage(turn.request, answered) };
+}
+
+/** An empty answer is never passed on as success: editors take it for an error and send the prompt again. */
+function refuseEmpty(finish: FinishEvent, size: number, turn: Turn): void {
+  if (size > 0 || finish.reason !== "stop" || turn.request.kind === "embedding") return;
+  throw new AppError("empty_answer", "The agent answered with nothing at all.");
+}
+
+function interleaved(): AppError {
+  return new AppError("agent_error", "The agent mixed up the parts of its tool calls.");
+}
+
+function tooLarge(): AppError {
+  return new AppError(
+    "agent_error",
+    "The agent's answer is larger than a whole answer may be. Ask for a streamed one.",
+  );
+}
+
+function abortReason(signal: AbortSignal): AppError | undefined {
+  return signal.aborted ? toAppError(signal.reason) : undefined;
+}
+
+/** Rejects on abort, so that an agent that does not stop cannot keep the request open. */
+function whenAborted(signal: AbortSignal): { promise: Promise<never>; stop: () => void } {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const listener = (): void => reject(toAppError(signal.reason));
+  if (signal.aborted) listener();
+  else signal.addEventListener("abort", listener, { once: true });
+  return { promise, stop: () => signal.removeEventListener("abort", listener) };
+}
+
+/** One timer a turn, set to the nearest deadline: resetting one at every event would cost more than the event. */
+function watch(job: TurnJob, progress: Progress): () => void {
+  const { clock, limits, controller } = job;
+  let stop: () => void = () => undefined;
+
+  function nearest(): { at: number; error: () => AppError } {
+    const total = progress.startedAt + limits.turnMs;
+    const patience =
+      progress.lastEventAt === undefined
+        ? progress.startedAt + limits.firstByteMs
+        : (progress.blockedSince ?? progress.lastEventAt) + limits.silenceMs;
+    if (total <= patience) return { at: total, error: () => timeout("did not finish in time") };
+    if (progress.blockedSince !== undefined) return { at: patience, error: notReading };
+    return { at: patience, error: () => timeout("said nothing for too long") };
+  }
+
+  function check(): void {
+    const { at, error } = nearest();
+    const left = at - clock.monotonic();
+    // Never longer than a silence may be: one that begins meanwhile must not be noticed late.
+    if (left > 0) stop = clock.timer(Math.min(left, limits.silenceMs), check);
+    else controller.abort(error());
+  }
+
+  check();
+  return () => stop();
+}
+
+function timeout(what: string): AppError {
+  return new AppError("agent_timeout", `The agent ${what} and was stopped.`);
+}
+
+function notReading(): AppError {
+  return new AppError("client_cancelled", "The client stopped reading its answer.");
+}

@@ -1,0 +1,123 @@
+import { describe, expect, test } from "bun:test";
+import { AppError } from "../../src/core/error.ts";
+import type { TurnResult } from "../../src/core/event.ts";
+import { createRetryGuard, repeatOf } from "../../src/engine/retries.ts";
+import type { Attempt } from "../../src/engine/retries.ts";
+import { createFakeClock } from "../support/fake-clock.ts";
+
+const result: TurnResult = {
+  text: "hello",
+  reasoning: "",
+  toolCalls: [],
+  vectors: [],
+  finish: { type: "finish", reason: "stop" },
+};
+
+function attempt(fields: Partial<Attempt> = {}): Attempt {
+  return { keyId: "k", fingerprint: "f", idempotencyKey: undefined, retryCount: 0, ...fields };
+}
+
+function setUp(maxTurns = 8) {
+  const clock = createFakeClock();
+  const guard = createRetryGuard({ clock, repeatMs: 60_000, failureMs: 8_000, maxTurns });
+  return { clock, guard };
+}
+
+const failure = new AppError("agent_lost", "gone");
+
+describe("a recognisable retry", () => {
+  test("joins the turn that is still running", () => {
+    const { guard } = setUp();
+    const memory = guard.remember(attempt());
+    memory.agentStarted();
+    expect(guard.find(attempt({ retryCount: 1 }))).toBe(memory);
+    expect(guard.find(attempt())).toBeUndefined();
+  });
+
+  test("hears the answer again for a minute, and then is a new request", async () => {
+    const { guard, clock } = setUp();
+    const memory = guard.remember(attempt());
+    memory.agentStarted();
+    memory.end({ result });
+    const found = guard.find(attempt({ retryCount: 1 }));
+    expect(repeatOf(await found!.ended)).toBe(result);
+    clock.advance(60_001);
+    expect(guard.find(attempt({ retryCount: 1 }))).toBeUndefined();
+  });
+
+  test("is a new request when the agent had never started", () => {
+    const { guard } = setUp();
+    guard.remember(attempt({ idempotencyKey: "i" })).end({ error: failure });
+    expect(guard.find(attempt({ retryCount: 2, idempotencyKey: "i" }))).toBeUndefined();
+  });
+
+  test("of another key or another body is none", () => {
+    const { guard } = setUp();
+    guard.remember(attempt()).agentStarted();
+    expect(guard.find(attempt({ keyId: "other", retryCount: 1 }))).toBeUndefined();
+    expect(guard.find(attempt({ fingerprint: "other", retryCount: 1 }))).toBeUndefined();
+  });
+
+  test("of a turn that was hung up on is refused instead of run again", async () => {
+    const { guard } = setUp();
+    const memory = guard.remember(attempt());
+    memory.agentStarted();
+    memory.end({ error: new AppError("client_cancelled", "hung up") });
+    const found = guard.find(attempt({ retryCount: 1 }));
+    const ending = await found!.ended;
+    expect(() => repeatOf(ending)).toThrow(expect.objectContaining({ code: "already_ran" }));
+  });
+});
+
+describe("an Idempotency-Key", () => {
+  test("finds its turn with no retry count", () => {
+    const { guard } = setUp();
+    const memory = guard.remember(attempt({ idempotencyKey: "i" }));
+    memory.agentStarted();
+    expect(guard.find(attempt({ idempotencyKey: "i" }))).toBe(memory);
+  });
+
+  test("with another body is a conflict", () => {
+    const { guard } = setUp();
+    guard.remember(attempt({ idempotencyKey: "i" })).agentStarted();
+    expect(() => guard.find(attempt({ idempotencyKey: "i", fingerprint: "g" }))).toThrow(
+      expect.objectContaining({ code: "conflict" }),
+    );
+  });
+});
+
+describe("the same request after a failure", () => {
+  test("hears the failure again for eight seconds", async () => {
+    const { guard, clock } = setUp();
+    const memory = guard.remember(attempt());
+    memory.agentStarted();
+    memory.end({ error: failure });
+    clock.advance(7_999);
+    const ending = await guard.find(attempt())!.ended;
+    expect(() => repeatOf(ending)).toThrow(failure);
+    clock.advance(2);
+    expect(guard.find(attempt())).toBeUndefined();
+  });
+
+  test("runs at once when the failure was the user's own stop", () => {
+    const { guard } = setUp();
+    const memory = guard.remember(attempt());
+    memory.agentStarted();
+    memory.end({ error: new AppError("client_cancelled", "stopped") });
+    expect(guard.find(attempt())).toBeUndefined();
+  });
+});
+
+test("what is remembered is bounded, and running turns are never forgotten", () => {
+  const { guard } = setUp(3);
+  const running = guard.remember(attempt({ fingerprint: "running" }));
+  running.agentStarted();
+  for (let index = 0; index < 50; index += 1) {
+    const memory = guard.remember(attempt({ fingerprint: `f${index}` }));
+    memory.agentStarted();
+    memory.end({ result });
+  }
+  expect(guard.find(attempt({ fingerprint: "running", retryCount: 1 }))).toBe(running);
+  expect(guard.find(attempt({ fingerprint: "f0", retryCount: 1 }))).toBeUndefined();
+  expect(guard.find(attempt({ fingerprint: "f49", retryCount: 1 }))).toBeDefined();
+});
