@@ -203,7 +203,9 @@ describe("a turn is stopped", () => {
     two.engine.abort();
     await drained;
     expect((await two.end).outcome).toBe("shutdown");
-    expect(two.engine.admit(chat(), caller(), never)).rejects.toMatchObject({ code: "shutdown" });
+    await expect(two.engine.admit(chat(), caller(), never)).rejects.toMatchObject({
+      code: "shutdown",
+    });
   });
 
   test("even when the agent takes no notice", async () => {
@@ -251,10 +253,10 @@ describe("before an agent starts", () => {
     const open = await Promise.all(
       [1, 2, 3].map(() => engine.admit(chat(), caller(), client.signal)),
     );
-    expect(engine.admit(chat(), caller(), never)).rejects.toMatchObject({ code: "too_busy" });
+    await expect(engine.admit(chat(), caller(), never)).rejects.toMatchObject({ code: "too_busy" });
     await (await engine.admit(chat(), caller({ keyId: "other" }), AbortSignal.abort())).run();
     await engine.admit(chat(), caller({ keyId: "other" }), never);
-    expect(engine.admit(chat(), caller({ keyId: "third" }), never)).rejects.toMatchObject({
+    await expect(engine.admit(chat(), caller({ keyId: "third" }), never)).rejects.toMatchObject({
       code: "too_busy",
     });
     const ends = open.map((turn) => turn.run());

@@ -1,0 +1,128 @@
+// The bridge of a process: the hub's links on their port, and beside them the control routes of its sessions.
+
+import type { HubSocketData } from "../bridge/hub.ts";
+import { createHub } from "../bridge/hub.ts";
+import type { Hub } from "../bridge/hub.ts";
+import { linkLimits } from "../bridge/settings.ts";
+import type { Sessions } from "../engine/sessions.ts";
+import { createSessions } from "../engine/sessions.ts";
+import { createPortApps, guarded } from "../http/app.ts";
+import type { PortApp } from "../http/app.ts";
+import { createGate } from "../http/gate.ts";
+import { listen } from "../http/listen.ts";
+import type { Listening } from "../http/listen.ts";
+import { sessionRoutes } from "../http/routes-control.ts";
+import { operationsRoutes } from "../http/routes-operations.ts";
+import type { LinkHealth } from "../http/routes-operations.ts";
+import { createVisits } from "../http/visit.ts";
+import { createGuard } from "../security/guard.ts";
+import type { KeyRing } from "../security/keys.ts";
+import type { Secrets } from "../security/secrets.ts";
+import type { Store } from "../store/sqlite.ts";
+import { checkExposure, guardRules } from "./guard-rules.ts";
+import type { Shutdown } from "./shutdown.ts";
+import type { System } from "./system.ts";
+import type { StartSettings } from "./types.ts";
+import { VERSION } from "./version.ts";
+
+export interface BridgeParts extends StartSettings {
+  readonly system: System;
+  readonly shutdown: Shutdown;
+  readonly store: Store;
+  readonly keys: KeyRing;
+  readonly secrets: Secrets;
+}
+
+export interface Bridge {
+  readonly sessions: Sessions;
+  readonly hub: Hub;
+  readonly listening: Listening;
+  readonly link: () => LinkHealth;
+  readonly app: PortApp;
+}
+
+export async function openBridge(parts: BridgeParts): Promise<Bridge> {
+  const { config, system, log, shutdown } = parts;
+  const { clock, random } = system;
+  const sessions = await createSessions({
+    store: parts.store.sessions,
+    clock,
+    random,
+    hash: system.sha256,
+    policies: config.sessions.policies,
+    defaults: {
+      ttlMs: config.sessions.session_ttl * 1_000,
+      maxRequests: config.sessions.max_requests,
+      maxTokens: config.sessions.max_tokens,
+      cleanupIntervalMs: config.sessions.cleanup_interval * 1_000,
+    },
+    log,
+  });
+  const hub = createHub({
+    sessions,
+    clock,
+    random,
+    log,
+    version: VERSION,
+    limits: { ...linkLimits(config.limits.body_bytes), answer_bytes: config.limits.frame_bytes },
+  });
+  const link = (): LinkHealth => embeddedHealth(hub);
+  const visits = createVisits();
+  const limits = {
+    bodyBytes: config.limits.control_body_bytes,
+    jsonDepth: config.limits.json_depth,
+  };
+  const apps = createPortApps({
+    visits,
+    log,
+    groups: [
+      operationsRoutes({
+        clock,
+        version: VERSION,
+        link,
+        activeSessions: () => sessions.list().filter((each) => each.status === "active").length,
+      }),
+      guarded(visits, "control", [sessionRoutes({ sessions, limits })]),
+    ],
+  });
+  checkExposure(config, config.bridge.host);
+  const listening = listen<HubSocketData>({
+    host: config.bridge.host,
+    port: config.bridge.port,
+    maxBodyBytes: config.limits.control_body_bytes,
+    websocket: hub.websocket,
+    log,
+    gateFor: (port) =>
+      createGate<HubSocketData>({
+        port: "bridge",
+        guard: createGuard(guardRules(parts, { host: config.bridge.host, port })),
+        visits,
+        keyOf: () => undefined,
+        ...apps,
+        upgrade: (request, server, role) => server.upgrade(request, { data: hub.socketData(role) }),
+        random,
+        clock,
+        log,
+        closing: () => shutdown.closing,
+      }),
+  });
+  shutdown.onClose("sessions", () => sessions.close());
+  shutdown.onClose("bridge port", () => listening.kill());
+  shutdown.onClose("hub", () => hub.close());
+  return { sessions, hub, listening, link, app: apps.plain };
+}
+
+/** The provider and the hub are one process: its links are to agents and to other providers. */
+function embeddedHealth(hub: Hub): LinkHealth {
+  const links = hub.links();
+  const sum = (of: (link: (typeof links)[number]) => number): number =>
+    links.reduce((total, link) => total + of(link), 0);
+  return {
+    status: "embedded",
+    lastPingAt: undefined,
+    messagesSent: sum((link) => link.sent),
+    messagesReceived: sum((link) => link.received),
+    pendingRequests: sum((link) => link.turns),
+    activeStreams: 0,
+  };
+}

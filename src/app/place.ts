@@ -1,0 +1,50 @@
+// What a server finds or makes in its folders before it serves: the store, the secrets, the client keys.
+
+import { createKeyRing } from "../security/keys.ts";
+import type { KeyRing } from "../security/keys.ts";
+import { loadSecrets } from "../security/secrets.ts";
+import type { Secrets } from "../security/secrets.ts";
+import { openSqliteStore } from "../store/sqlite.ts";
+import type { Store } from "../store/sqlite.ts";
+import type { Shutdown } from "./shutdown.ts";
+import type { System } from "./system.ts";
+import type { StartNotes, StartSettings } from "./types.ts";
+
+export interface Place {
+  readonly store: Store;
+  readonly secrets: Secrets;
+  readonly keys: KeyRing;
+  readonly keyNotes: Pick<StartNotes, "apiKey" | "apiKeyFile">;
+}
+
+/** @throws AppError when a file is not ours to use, cannot be written, or is damaged */
+export async function openPlace(
+  settings: StartSettings & { readonly system: System; readonly shutdown: Shutdown },
+): Promise<Place> {
+  const { config, env, paths, system, shutdown } = settings;
+  const secrets = loadSecrets({ dir: paths.secrets, env });
+  const store = openSqliteStore(databasePath(config.store.url, paths.database));
+  shutdown.onClose("store", () => store.close());
+  const configured = config.security.api_key;
+  const keys = await createKeyRing({
+    store: store.keys,
+    hash: system.sha256,
+    clock: system.clock,
+    random: system.random,
+    // The key that every installation has from its first start, and the one of the configuration.
+    fixed: [
+      { id: "default", label: "default", secret: secrets.apiKey.value },
+      ...(configured === null ? [] : [{ id: "config", label: "config", secret: configured }]),
+    ],
+  });
+  return {
+    store,
+    secrets,
+    keys,
+    keyNotes: { apiKey: secrets.apiKey.value, apiKeyFile: secrets.apiKey.file ?? null },
+  };
+}
+
+function databasePath(url: string, fallback: string): string {
+  return url.slice("sqlite:".length) || fallback;
+}

@@ -1,0 +1,145 @@
+// A port's Elysia app: one error handler, CORS only where the guard allowed an origin, and a check in every
+// group that the gate let the request in for that group.
+
+import { cors } from "@elysiajs/cors";
+import { Elysia } from "elysia";
+import type { AnyElysia } from "elysia";
+import { AppError, toAppError } from "../core/error.ts";
+import type { Log } from "../core/ports.ts";
+import type { GuardCaller } from "../security/guard.ts";
+import { failureResponse } from "./failure.ts";
+import type { Fetcher } from "./gate.ts";
+import type { Visits } from "./visit.ts";
+
+/** Elysia's routes as far as we read them: for the OpenAPI document, `Allow`, and the tests. */
+export interface RouteInfo {
+  readonly method: string;
+  readonly path: string;
+  readonly detail: object | undefined;
+}
+
+export interface PortApp extends Fetcher {
+  readonly routes: readonly RouteInfo[];
+}
+
+/** A group of routes, made anew for each app that carries it. */
+export type RouteGroup = () => AnyElysia;
+
+/**
+ * The groups' routes, refusing whoever the gate did not let in as `kind`. The gate has decided already; this
+ * stands for the day when a route is added that the gate's rules do not know.
+ */
+export function guarded(
+  visits: Visits,
+  kind: GuardCaller["kind"],
+  groups: readonly RouteGroup[],
+): RouteGroup {
+  return () => {
+    const guard = new Elysia({ name: `guard-${kind}` }).onBeforeHandle(
+      { as: "scoped" },
+      ({ request }) => {
+        if (visits.of(request)?.caller.kind === kind) return;
+        throw new AppError("invalid_api_key", "A valid key is required.");
+      },
+    );
+    const app = new Elysia({ name: `guarded-${kind}`, normalize: false }).use(guard);
+    for (const group of groups) app.use(group());
+    return app;
+  };
+}
+
+export interface PortAppDeps {
+  readonly visits: Visits;
+  readonly log: Log;
+  readonly groups: readonly RouteGroup[];
+}
+
+/** The same routes twice: as they are, and behind CORS for the origins that the guard allowed. */
+export function createPortApps(deps: PortAppDeps): { plain: PortApp; crossOrigin: PortApp } {
+  const build = (withCors: boolean): PortApp => {
+    const app = new Elysia({ normalize: false });
+    let routes: readonly RouteInfo[] = [];
+    app.onError(({ code, error, request }) => {
+      const visit = deps.visits.of(request);
+      const path = visit?.path ?? "/";
+      const failure = translate(code, error, request.method, allowed(routes, path));
+      if (failure.error.code === "internal") {
+        deps.log.error({ requestId: visit?.requestId, err: failure.error.cause }, "request failed");
+      }
+      return failureResponse(failure.error, path, failure.details);
+    });
+    if (withCors) app.use(corsFor(deps.visits));
+    for (const group of deps.groups) app.use(group());
+    routes = app.routes.map((route) => ({
+      method: route.method,
+      path: route.path,
+      detail: detailOf(route.hooks),
+    }));
+    return { fetch: (request) => app.fetch(request), routes };
+  };
+  return { plain: build(false), crossOrigin: build(true) };
+}
+
+/** Only requests whose origin the guard allowed come here; asked headers are reflected, since editors' differ. */
+function corsFor(visits: Visits) {
+  return cors({
+    origin: (request) => visits.of(request) !== undefined,
+    methods: ["GET", "POST", "OPTIONS"],
+    allowedHeaders: true,
+    exposeHeaders: ["x-request-id", "x-session-id", "retry-after", "openai-processing-ms"],
+    credentials: false,
+    maxAge: 600,
+  });
+}
+
+function detailOf(hooks: unknown): object | undefined {
+  if (typeof hooks !== "object" || hooks === null || !("detail" in hooks)) return undefined;
+  return typeof hooks.detail === "object" && hooks.detail !== null ? hooks.detail : undefined;
+}
+
+interface Failure {
+  readonly error: AppError;
+  readonly details?: { readonly allow: string };
+}
+
+/** The framework's own errors in our words: theirs quote the request. */
+function translate(
+  code: unknown,
+  error: unknown,
+  method: string,
+  allow: readonly string[],
+): Failure {
+  if (code === "NOT_FOUND") {
+    if (allow.length === 0) return { error: new AppError("not_found", "There is no such route.") };
+    return {
+      error: new AppError("method_not_allowed", `This route does not take ${shownMethod(method)}.`),
+      details: { allow: allow.join(", ") },
+    };
+  }
+  if (code === "PARSE")
+    return { error: new AppError("invalid_json", "The body is not valid JSON.") };
+  if (code === "VALIDATION") {
+    return { error: new AppError("invalid_request", "The request is not of the route's form.") };
+  }
+  return { error: toAppError(error) };
+}
+
+function shownMethod(method: string): string {
+  return /^[A-Z]{1,12}$/.test(method) ? method : "this method";
+}
+
+/** The methods of the routes whose path matches. */
+function allowed(routes: readonly RouteInfo[], path: string): readonly string[] {
+  const methods = routes.filter((route) => matches(route.path, path)).map((route) => route.method);
+  return [...new Set(methods.flatMap((each) => (each === "GET" ? ["GET", "HEAD"] : [each])))];
+}
+
+function matches(pattern: string, path: string): boolean {
+  const steps = pattern.split("/");
+  const given = path.split("/");
+  const open = steps.at(-1) === "*";
+  if (open ? given.length < steps.length : given.length !== steps.length) return false;
+  return steps.every(
+    (step, index) => step === "*" || step.startsWith(":") || step === given[index],
+  );
+}

@@ -1,0 +1,27 @@
+// Every failure's way out: one error, shaped as the dialect of the route it happened on wants it.
+// Nothing of a request, a stack or an internal message is ever in an answer.
+
+import type { AppError } from "../core/error.ts";
+import * as ollama from "../dialects/ollama/errors.ts";
+import * as openai from "../dialects/openai/errors.ts";
+
+/** A failure as the client of `path` understands it. `agentStarted`: repeating the request would run it twice. */
+export function failureResponse(
+  error: AppError,
+  path: string,
+  details: { readonly agentStarted?: boolean; readonly allow?: string } = {},
+): Response {
+  const { status, body } = path.startsWith("/api/")
+    ? ollama.encodeError(error)
+    : openai.encodeError(error);
+  const headers = new Headers({ "content-type": "application/json" });
+  const mayRetry = error.kind.retryable && details.agentStarted !== true;
+  if (!mayRetry) headers.set("x-should-retry", "false");
+  if (mayRetry && error.retryAfterMs !== undefined) {
+    headers.set("retry-after", String(Math.ceil(error.retryAfterMs / 1_000)));
+    headers.set("retry-after-ms", String(Math.ceil(error.retryAfterMs)));
+  }
+  if (details.allow !== undefined) headers.set("allow", details.allow);
+  if (error.code === "invalid_api_key") headers.set("www-authenticate", "Bearer");
+  return new Response(JSON.stringify(body), { status, headers });
+}

@@ -1,0 +1,100 @@
+// From a decoded request to an answer, whole or streamed: the same for every dialect.
+
+import { AppError } from "../core/error.ts";
+import type { TurnResult } from "../core/event.ts";
+import type { Clock } from "../core/ports.ts";
+import type { AnswerMeta, StreamEncoder } from "../core/stream.ts";
+import type { TurnRequest } from "../core/turn.ts";
+import type { Caller, Engine } from "../engine/engine.ts";
+import { failureResponse } from "./failure.ts";
+import { streamResponse } from "./stream.ts";
+import type { Visit, Visits } from "./visit.ts";
+
+/** A dialect's half of an answer. */
+export interface AnswerCodec {
+  readonly streamType: string;
+  /** `undefined` for what is never streamed. `startedAt`: when the request arrived, in monotonic milliseconds. */
+  readonly stream?: (meta: AnswerMeta, startedAt: number) => StreamEncoder;
+  readonly whole: (result: TurnResult, meta: AnswerMeta, timing: AnswerTiming) => object;
+}
+
+/** In monotonic milliseconds. */
+export interface AnswerTiming {
+  readonly startedAt: number;
+  readonly firstEventAt?: number;
+  readonly finishedAt: number;
+}
+
+export interface InferenceDeps {
+  readonly engine: Engine;
+  readonly visits: Visits;
+  readonly clock: Clock;
+  readonly heartbeatMs: number;
+  /** A keyed hash, so that a retry can be recognised without keeping its prompt. */
+  readonly fingerprint: (path: string, body: Uint8Array) => string;
+}
+
+export interface Inference {
+  /** @throws AppError what is known before an agent starts; later failures are in the answer */
+  answer(request: Request, asked: Asked, codec: AnswerCodec): Promise<Response>;
+}
+
+export interface Asked {
+  readonly request: TurnRequest;
+  readonly bytes: Uint8Array;
+}
+
+export function createInference(deps: InferenceDeps): Inference {
+  async function answer(request: Request, asked: Asked, codec: AnswerCodec): Promise<Response> {
+    const visit = deps.visits.of(request);
+    if (visit === undefined) throw new AppError("invalid_api_key", "A key is required.");
+    visit.takeYourTime();
+    const caller = callerOf(request, visit, deps.fingerprint(visit.path, asked.bytes));
+    const turn = await deps.engine.admit(asked.request, caller, request.signal);
+    const meta = { id: turn.id, model: asked.request.model, created: deps.clock.now() };
+    const headers: Record<string, string> = {
+      "openai-processing-ms": String(Math.round(deps.clock.monotonic() - visit.startedAt)),
+    };
+    if (turn.sessionId !== undefined) headers["x-session-id"] = turn.sessionId;
+    if (asked.request.stream && codec.stream !== undefined) {
+      headers["content-type"] = codec.streamType;
+      headers["cache-control"] = "no-cache";
+      return streamResponse({
+        encoder: codec.stream(meta, visit.startedAt),
+        run: (sink) => turn.run(sink),
+        headers,
+        clock: deps.clock,
+        heartbeatMs: deps.heartbeatMs,
+      });
+    }
+    const end = await turn.run();
+    if (end.outcome !== "done") {
+      return failureResponse(end.error, visit.path, { agentStarted: true });
+    }
+    if (end.result === undefined) throw new AppError("internal", "The answer was not kept.");
+    const timing = {
+      startedAt: visit.startedAt,
+      finishedAt: deps.clock.monotonic(),
+      ...(end.firstEventAt !== undefined && { firstEventAt: end.firstEventAt }),
+    };
+    headers["openai-processing-ms"] = String(Math.round(timing.finishedAt - timing.startedAt));
+    headers["content-type"] = "application/json";
+    return new Response(JSON.stringify(codec.whole(end.result, meta, timing)), { headers });
+  }
+
+  return { answer };
+}
+
+function callerOf(request: Request, visit: Visit, fingerprint: string): Caller {
+  const { headers } = request;
+  return {
+    requestId: visit.requestId,
+    keyId: visit.key?.id ?? "none",
+    fingerprint,
+    idempotencyKey: headers.get("idempotency-key") ?? undefined,
+    retryCount: Number(headers.get("x-stainless-retry-count") ?? 0) || 0,
+    pin: headers.get("x-mcp-session") ?? undefined,
+    allowedModels: visit.key?.models ?? null,
+    allowedSessions: visit.key?.sessions ?? null,
+  };
+}

@@ -1,0 +1,221 @@
+// The control routes: what a human decides about sessions, keys and turns. Control token only.
+
+import { Elysia } from "elysia";
+import { AppError } from "../core/error.ts";
+import type { Clock } from "../core/ports.ts";
+import type { Session } from "../core/session.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Sessions } from "../engine/sessions.ts";
+import type { KeyRing } from "../security/keys.ts";
+import { createBodyReader } from "./body.ts";
+import type { BodyLimits } from "./body.ts";
+import * as Control from "./control-schema.ts";
+import { operation } from "./operation.ts";
+
+/** Ways a session is changed by its id alone. */
+const SIMPLE_CHANGES = ["deny", "suspend", "resume", "revoke"] as const;
+
+function about(summary: string, schemas: Partial<Parameters<typeof operation>[0]> = {}) {
+  return { parse: "none" as const, detail: operation({ summary, tag: "Control", ...schemas }) };
+}
+
+export function sessionRoutes(deps: { sessions: Sessions; limits: BodyLimits }) {
+  const { sessions, limits } = deps;
+  const approveBody = createBodyReader(Control.ApproveBody, limits);
+  const extendBody = createBodyReader(Control.ExtendBody, limits);
+  const registerBody = createBodyReader(Control.RegisterBody, limits);
+  const revokeBody = createBodyReader(Control.RevokeBody, limits);
+  const emptyBody = createBodyReader(Control.EmptyBody, limits);
+  const answered = { answer: Control.SessionAnswer };
+
+  function list(): object {
+    const all = sessions.list();
+    return {
+      sessions: all.map(Control.encodeSession),
+      total_count: all.length,
+      active_count: all.filter((session) => session.status === "active").length,
+    };
+  }
+
+  function agents(): object {
+    const live = sessions.list().filter((session) => session.connected);
+    return {
+      agents: live.map((session) => ({
+        agent_id: session.agentId,
+        label: session.label,
+        connector: session.connector,
+        session_id: session.sessionId,
+        status: session.status,
+        connected: session.connected,
+        in_flight: session.inFlight,
+      })),
+    };
+  }
+
+  async function approve(id: string, request: Request): Promise<object> {
+    const { value } = await approveBody.read(request);
+    const session = await sessions.approve(id, {
+      ...(value.approval_hash !== undefined && { approvalHash: value.approval_hash }),
+      ...(value.ttl_seconds !== undefined && { ttlMs: value.ttl_seconds * 1_000 }),
+      ...(value.max_requests !== undefined && { maxRequests: value.max_requests }),
+      ...(value.max_tokens !== undefined && { maxTokens: value.max_tokens }),
+      ...(value.scopes !== undefined && { scopes: value.scopes }),
+    });
+    return Control.encodeSession(session);
+  }
+
+  async function extend(id: string, request: Request): Promise<object> {
+    const { value } = await extendBody.read(request);
+    return Control.encodeSession(await sessions.extend(id, value.ttl_seconds * 1_000));
+  }
+
+  async function change(
+    id: string,
+    request: Request,
+    act: (sessionId: string) => Promise<Session>,
+  ): Promise<object> {
+    await emptyBody.read(request);
+    return Control.encodeSession(await act(id));
+  }
+
+  /** The guides' route, for bridges that approve on their side. */
+  async function register(request: Request): Promise<object> {
+    const { value } = await registerBody.read(request);
+    const session = await sessions.register({
+      sessionId: value.session_id,
+      sessionToken: value.session_token,
+      agentId: value.agent_id,
+      owner: "control",
+      ...(value.allowed_scopes !== undefined && { scopes: value.allowed_scopes }),
+      ...(value.ttl_seconds !== undefined && { ttlMs: value.ttl_seconds * 1_000 }),
+      ...(value.label !== undefined && { label: value.label }),
+    });
+    const { session_id, status, expires_at } = Control.encodeSession(session);
+    return { registered: session_id, status, expires_at };
+  }
+
+  /** The guides' route: succeeds for unknown ids too. */
+  async function revoke(request: Request): Promise<object> {
+    const { value } = await revokeBody.read(request);
+    if (sessions.get(value.session_id) !== undefined) await sessions.revoke(value.session_id);
+    return { revoked: value.session_id, status: "success" };
+  }
+
+  return () => {
+    const app = new Elysia({ name: "control-sessions", normalize: false })
+      .get("/control/sessions", list, about("List sessions", { answer: Control.SessionsAnswer }))
+      .get("/control/agents", agents, about("List agents", { answer: Control.AgentsAnswer }))
+      .post(
+        "/control/register",
+        ({ request }) => register(request),
+        about("Register a session of a foreign bridge", { body: Control.RegisterBody }),
+      )
+      .post(
+        "/control/revoke",
+        ({ request }) => revoke(request),
+        about("Revoke a session", { body: Control.RevokeBody }),
+      )
+      .post(
+        "/control/sessions/:id/approve",
+        ({ params, request }) => approve(params.id, request),
+        about("Approve a session that is pending", { body: Control.ApproveBody, ...answered }),
+      )
+      .post(
+        "/control/sessions/:id/extend",
+        ({ params, request }) => extend(params.id, request),
+        about("Give a session more time", { body: Control.ExtendBody, ...answered }),
+      );
+    for (const name of SIMPLE_CHANGES) {
+      app.post(
+        `/control/sessions/:id/${name}`,
+        ({ params, request }: { params: { id: string }; request: Request }) =>
+          change(params.id, request, sessions[name]),
+        about(`${name[0]?.toUpperCase() ?? ""}${name.slice(1)} a session`, {
+          body: Control.EmptyBody,
+          ...answered,
+        }),
+      );
+    }
+    return app;
+  };
+}
+
+export function keyRoutes(deps: { keys: KeyRing; limits: BodyLimits }) {
+  const { keys, limits } = deps;
+  const createBody = createBodyReader(Control.CreateKeyBody, limits);
+  const emptyBody = createBodyReader(Control.EmptyBody, limits);
+
+  async function create(request: Request): Promise<object> {
+    const { value } = await createBody.read(request);
+    const created = await keys.create({
+      label: value.label ?? "",
+      ...(typeof value.ttl_seconds === "number" && { ttlMs: value.ttl_seconds * 1_000 }),
+      models: value.models ?? null,
+      sessions: value.sessions ?? null,
+    });
+    return { key: Control.encodeKey(created.key), secret: created.secret };
+  }
+
+  async function rotate(id: string, request: Request): Promise<object> {
+    await emptyBody.read(request);
+    const rotated = await keys.rotate(id);
+    return { key: Control.encodeKey(rotated.key), secret: rotated.secret };
+  }
+
+  return () =>
+    new Elysia({ name: "control-keys", normalize: false })
+      .get(
+        "/control/keys",
+        () => ({ keys: keys.list().map(Control.encodeKey) }),
+        about("List client keys", { answer: Control.KeysAnswer }),
+      )
+      .post(
+        "/control/keys",
+        ({ request }) => create(request),
+        about("Create a client key", { body: Control.CreateKeyBody, answer: Control.NewKeyAnswer }),
+      )
+      .post(
+        "/control/keys/:id/rotate",
+        ({ params, request }) => rotate(params.id, request),
+        about("Give a client key a new secret", {
+          body: Control.EmptyBody,
+          answer: Control.NewKeyAnswer,
+        }),
+      )
+      .delete(
+        "/control/keys/:id",
+        async ({ params }) => ({ key: Control.encodeKey(await keys.revoke(params.id)) }),
+        about("Revoke a client key", { answer: Control.KeyAnswer }),
+      );
+}
+
+export function turnRoutes(deps: { engine: Engine; clock: Clock; limits: BodyLimits }) {
+  const emptyBody = createBodyReader(Control.EmptyBody, deps.limits);
+
+  function list(): object {
+    return {
+      turns: deps.engine.openTurns().map((turn) => ({
+        turn_id: turn.turnId,
+        session_id: turn.sessionId,
+        key_id: turn.keyId,
+        model: turn.model,
+        started_at: Control.isoTime(turn.startedAt),
+      })),
+    };
+  }
+
+  async function cancel(id: string, request: Request): Promise<object> {
+    await emptyBody.read(request);
+    if (deps.engine.cancel(id)) return { cancelled: id };
+    throw new AppError("not_found", "No turn of this id is open.");
+  }
+
+  return () =>
+    new Elysia({ name: "control-turns", normalize: false })
+      .get("/control/turns", list, about("List open turns", { answer: Control.TurnsAnswer }))
+      .post(
+        "/control/turns/:id/cancel",
+        ({ params, request }) => cancel(params.id, request),
+        about("Cancel an open turn", { body: Control.EmptyBody }),
+      );
+}

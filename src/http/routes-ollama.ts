@@ -1,0 +1,221 @@
+// The Ollama dialect's routes. What a field means is in dialects/ollama; here it only meets HTTP.
+
+import { Elysia } from "elysia";
+import { AppError } from "../core/error.ts";
+import type { TurnRequest } from "../core/turn.ts";
+import {
+  decodeChat,
+  decodeEmbed,
+  decodeEmbeddings,
+  decodeGenerate,
+  decodeModelName,
+} from "../dialects/ollama/decode.ts";
+import { createChatStream, createGenerateStream } from "../dialects/ollama/encode.ts";
+import {
+  encodeChat,
+  encodeChatLifecycle,
+  encodeEmbed,
+  encodeEmbeddings,
+  encodeEmbedLifecycle,
+  encodeGenerate,
+  encodeGenerateLifecycle,
+} from "../dialects/ollama/encode-whole.ts";
+import { encodePs, encodeShow, encodeTags, encodeVersion } from "../dialects/ollama/models.ts";
+import * as Answer from "../dialects/ollama/answer-schema.ts";
+import * as Schema from "../dialects/ollama/schema.ts";
+import type { ListedModel } from "../engine/catalog.ts";
+import { createBodyReader } from "./body.ts";
+import type { AnswerCodec } from "./inference.ts";
+import { operation } from "./operation.ts";
+import type { DialectDeps } from "./routes-openai.ts";
+
+/** What the dialect's decoders answer: a call to run, or one that only asks whether the model is there. */
+type Decoded =
+  | { readonly action: "run"; readonly request: TurnRequest; readonly hideThinking: boolean }
+  | { readonly action: "load" | "unload"; readonly model: string };
+
+type Lifecycle = (
+  meta: { id: string; model: string; created: number },
+  action: "load" | "unload",
+) => object;
+
+const NDJSON = "application/x-ndjson";
+
+export interface OllamaDeps extends DialectDeps {
+  /** SHA-256 in hex, for digests of models. */
+  readonly sha256: (text: string) => string;
+}
+
+export function ollamaRoutes(deps: OllamaDeps) {
+  const { clock } = deps;
+  const chatBody = createBodyReader(Schema.ChatRequest, deps.limits);
+  const generateBody = createBodyReader(Schema.GenerateRequest, deps.limits);
+  const showBody = createBodyReader(Schema.ShowRequest, deps.limits);
+  const embedBody = createBodyReader(Schema.EmbedRequest, deps.limits);
+  const embeddingsBody = createBodyReader(Schema.EmbeddingsRequest, deps.limits);
+  const listing = { modifiedAt: deps.startedAt, sha256: deps.sha256 };
+
+  function find(name: string): ListedModel {
+    const found = deps.catalog.find(name, deps.sessions.list());
+    if (found !== undefined) return found;
+    throw new AppError("model_not_found", "model not found; see /api/tags", { param: "model" });
+  }
+
+  function answer(
+    request: Request,
+    asked: { readonly decoded: Decoded; readonly bytes: Uint8Array },
+    forms: {
+      readonly codec: (hideThinking: boolean) => AnswerCodec;
+      readonly lifecycle: Lifecycle;
+    },
+  ): Promise<Response> {
+    const { decoded, bytes } = asked;
+    if (decoded.action !== "run") {
+      find(decoded.model);
+      const meta = { id: "", model: decoded.model, created: clock.now() };
+      return Promise.resolve(Response.json(forms.lifecycle(meta, decoded.action)));
+    }
+    const codec = forms.codec(decoded.hideThinking);
+    return deps.inference.answer(request, { request: decoded.request, bytes }, codec);
+  }
+
+  async function chat(request: Request): Promise<Response> {
+    const { value, bytes } = await chatBody.read(request);
+    return answer(
+      request,
+      { decoded: decodeChat(value), bytes },
+      {
+        codec: (hideThinking) => ({
+          streamType: NDJSON,
+          stream: (meta, startedAt) => createChatStream(meta, { clock, startedAt, hideThinking }),
+          whole: (result, meta, timing) => encodeChat(result, meta, { timing, hideThinking }),
+        }),
+        lifecycle: encodeChatLifecycle,
+      },
+    );
+  }
+
+  async function generate(request: Request): Promise<Response> {
+    const { value, bytes } = await generateBody.read(request);
+    return answer(
+      request,
+      { decoded: decodeGenerate(value), bytes },
+      {
+        codec: (hideThinking) => ({
+          streamType: NDJSON,
+          stream: (meta, startedAt) =>
+            createGenerateStream(meta, { clock, startedAt, hideThinking }),
+          whole: (result, meta, timing) => encodeGenerate(result, meta, { timing, hideThinking }),
+        }),
+        lifecycle: encodeGenerateLifecycle,
+      },
+    );
+  }
+
+  async function embed(request: Request): Promise<Response> {
+    const { value, bytes } = await embedBody.read(request);
+    const codec = { streamType: NDJSON, whole: encodeEmbed };
+    return answer(
+      request,
+      { decoded: decodeEmbed(value), bytes },
+      { codec: () => codec, lifecycle: encodeEmbedLifecycle },
+    );
+  }
+
+  async function embeddings(request: Request): Promise<Response> {
+    const { value, bytes } = await embeddingsBody.read(request);
+    const codec = { streamType: NDJSON, whole: encodeEmbeddings };
+    return answer(
+      request,
+      { decoded: decodeEmbeddings(value), bytes },
+      { codec: () => codec, lifecycle: () => ({ embedding: [] }) },
+    );
+  }
+
+  async function show(request: Request): Promise<object> {
+    const { value } = await showBody.read(request);
+    return encodeShow(find(decodeModelName(value)), listing);
+  }
+
+  function running(): object {
+    const sessions = deps.sessions
+      .list()
+      .filter((session) => session.status === "active" && session.connected);
+    const models = sessions.flatMap((session) =>
+      session.models.map((model) => ({
+        model,
+        connector: session.connector,
+        expiresAt: session.expiresAt,
+      })),
+    );
+    return encodePs(models, listing);
+  }
+
+  const about = (summary: string, schemas: Partial<Parameters<typeof operation>[0]> = {}) => ({
+    parse: "none" as const,
+    detail: operation({ summary, tag: "Ollama", ...schemas }),
+  });
+
+  return new Elysia({ name: "ollama", normalize: false })
+    .post(
+      "/api/chat",
+      ({ request }) => chat(request),
+      about("Answer a conversation", {
+        body: Schema.ChatRequest,
+        answer: Answer.ChatAnswer,
+        streams: NDJSON,
+      }),
+    )
+    .post(
+      "/api/generate",
+      ({ request }) => generate(request),
+      about("Answer a prompt", {
+        body: Schema.GenerateRequest,
+        answer: Answer.GenerateAnswer,
+        streams: NDJSON,
+      }),
+    )
+    .post(
+      "/api/embed",
+      ({ request }) => embed(request),
+      about("Turn texts into vectors", {
+        body: Schema.EmbedRequest,
+        answer: Answer.EmbedAnswer,
+      }),
+    )
+    .post(
+      "/api/embeddings",
+      ({ request }) => embeddings(request),
+      about("Turn a text into a vector", {
+        body: Schema.EmbeddingsRequest,
+        answer: Answer.EmbeddingsAnswer,
+      }),
+    )
+    .post(
+      "/api/show",
+      ({ request }) => show(request),
+      about("Describe a model", { body: Schema.ShowRequest, answer: Answer.ShowAnswer }),
+    )
+    .get(
+      "/api/tags",
+      () => encodeTags(deps.catalog.list(deps.sessions.list()), listing),
+      about("List the models", { answer: Answer.TagsAnswer }),
+    )
+    .get(
+      "/api/ps",
+      running,
+      about("List the models whose agent is connected", { answer: Answer.PsAnswer }),
+    )
+    .get(
+      "/api/version",
+      () => encodeVersion(),
+      about("The version of Ollama's API that this is", { answer: Answer.VersionAnswer }),
+    );
+}
+
+/** The text that every Ollama client probes for. It needs no key, and says nothing else. */
+export function rootRoute() {
+  return new Elysia({ name: "root", normalize: false }).get("/", () => "Ollama is running", {
+    detail: operation({ summary: "Whether a model server is here", tag: "Ollama" }),
+  });
+}

@@ -1,0 +1,101 @@
+// A turn's answer written to the client as it comes. Bun's direct streams are the cheapest way to do that;
+// generator routes are not used: they frame twice, and their `finally` does not run when a client hangs up.
+
+import type { TurnEvent } from "../core/event.ts";
+import type { Clock } from "../core/ports.ts";
+import type { StreamEncoder } from "../core/stream.ts";
+import type { TurnEnd } from "../engine/run-turn.ts";
+
+export interface StreamedAnswer {
+  readonly encoder: StreamEncoder;
+  /** Starts the turn; what the sink returns holds the agent back while the client is not reading. */
+  readonly run: (sink: (event: TurnEvent) => Promise<void> | undefined) => Promise<TurnEnd>;
+  readonly headers: Record<string, string>;
+  readonly clock: Clock;
+  /** How long the client may hear nothing, in milliseconds. */
+  readonly heartbeatMs: number;
+}
+
+/** The answer's headers and first frame go out at once, whatever the agent is doing. */
+export function streamResponse(answer: StreamedAnswer): Response {
+  const writer = createWriter();
+  let lastWriteAt = answer.clock.monotonic();
+  let stopHeartbeat = beat();
+
+  function beat(): () => void {
+    const quietFor = answer.clock.monotonic() - lastWriteAt;
+    if (quietFor >= answer.heartbeatMs) void write(answer.encoder.heartbeat());
+    const next = answer.heartbeatMs - Math.max(0, answer.clock.monotonic() - lastWriteAt);
+    return answer.clock.timer(next, () => {
+      stopHeartbeat = beat();
+    });
+  }
+
+  function write(text: string): Promise<void> | undefined {
+    if (text === "") return undefined;
+    lastWriteAt = answer.clock.monotonic();
+    return writer.write(text);
+  }
+
+  async function drive(): Promise<void> {
+    void write(answer.encoder.start());
+    const end = await answer.run((event) => write(answer.encoder.event(event)));
+    stopHeartbeat();
+    if (end.outcome !== "done") void write(answer.encoder.error(end.error));
+    writer.close();
+  }
+
+  const driven = drive();
+  const source: Bun.DirectUnderlyingSource<string> = {
+    type: "direct",
+    pull: async (controller) => {
+      writer.attach(controller);
+      await driven;
+    },
+  };
+  return new Response(new ReadableStream(source), { headers: answer.headers });
+}
+
+interface Writer {
+  attach(controller: ReadableStreamDirectController): void;
+  write(text: string): Promise<void> | undefined;
+  close(): void;
+}
+
+/** Holds what is written before the stream is pulled, and never touches a stream that has been closed. */
+function createWriter(): Writer {
+  let controller: ReadableStreamDirectController | undefined;
+  let early = "";
+  let closed = false;
+  let attached: (() => void) | undefined;
+  let whenAttached: Promise<void> | undefined;
+
+  function attach(given: ReadableStreamDirectController): void {
+    controller = given;
+    if (early !== "") void given.write(early);
+    early = "";
+    if (closed) given.close();
+    attached?.();
+  }
+
+  function write(text: string): Promise<void> | undefined {
+    if (closed) return undefined;
+    if (controller === undefined) {
+      early += text;
+      whenAttached ??= new Promise((resolve) => {
+        attached = resolve;
+      });
+      return whenAttached;
+    }
+    const written = controller.write(text);
+    return typeof written === "number" ? undefined : written.then(() => undefined);
+  }
+
+  function close(): void {
+    if (closed) return;
+    closed = true;
+    controller?.close();
+  }
+
+  return { attach, write, close };
+}

@@ -1,0 +1,246 @@
+// Walks every route of both ports, as they are composed for `mlp up`, and tries each without the right secret.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openBridge } from "../../src/app/bridge.ts";
+import type { Bridge } from "../../src/app/bridge.ts";
+import { openPlace } from "../../src/app/place.ts";
+import { openProvider } from "../../src/app/provider.ts";
+import type { Provider } from "../../src/app/provider.ts";
+import { createShutdown } from "../../src/app/shutdown.ts";
+import type { Shutdown } from "../../src/app/shutdown.ts";
+import { createSystem } from "../../src/app/system.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { findPaths } from "../../src/config/paths.ts";
+import type { Agent, Log } from "../../src/core/ports.ts";
+
+const SECRETS = {
+  MLP_API_KEY: "client-key-of-the-routes-test",
+  MLP_CONTROL_TOKEN: "control-token-of-the-routes-test",
+  MLP_BRIDGE_TOKEN: "bridge-token-of-the-routes-test",
+  MLP_AGENT_TOKEN: "agent-token-of-the-routes-test",
+};
+
+/** All that may be had without a secret. */
+const PUBLIC = ["GET /", "GET /health", "GET /livez", "GET /readyz"];
+
+const silent: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+const home = mkdtempSync(join(tmpdir(), "mlp-routes-"));
+let runs = 0;
+let provider: Provider;
+let bridge: Bridge;
+let shutdown: Shutdown;
+
+const agent: Agent = {
+  info: {
+    agentId: "counter",
+    label: "Counts its runs",
+    connector: "test",
+    models: [{ id: "counter", capabilities: ["completion", "tools", "embedding"] }],
+    requestedScopes: ["inference"],
+  },
+  run: async function* () {
+    runs += 1;
+    yield { type: "text-delta", text: "ran" };
+    yield { type: "finish", reason: "stop" };
+  },
+};
+
+beforeAll(async () => {
+  const env = { MLP_HOME: home, ...SECRETS, MLP_PROVIDER_PORT: "0", MLP_BRIDGE_PORT: "0" };
+  const paths = findPaths({ env, platform: process.platform, home });
+  const { config } = loadConfig({ env, paths });
+  const system = createSystem();
+  shutdown = createShutdown(silent);
+  const settings = { config, paths, env, log: silent, system, shutdown };
+  const place = await openPlace(settings);
+  bridge = await openBridge({ ...settings, ...place });
+  bridge.sessions.embed(agent);
+  provider = openProvider({
+    ...settings,
+    ...place,
+    sessions: bridge.sessions,
+    administration: bridge.sessions,
+    link: bridge.link,
+  });
+});
+
+afterAll(async () => {
+  await shutdown.abort();
+  rmSync(home, { recursive: true });
+});
+
+interface Walked {
+  readonly name: string;
+  readonly url: string;
+  readonly method: string;
+  readonly path: string;
+}
+
+/** Every route with its parameters filled in, on both ports. */
+function walk(): readonly Walked[] {
+  const ports = [
+    { app: provider.app, port: provider.listening.port },
+    { app: bridge.app, port: bridge.listening.port },
+  ];
+  return ports.flatMap(({ app, port }) =>
+    app.routes.map(({ method, path }) => {
+      const filled = path.replaceAll(/:\w+|\*/g, "x");
+      const url = `http://127.0.0.1:${port}${filled}`;
+      return { name: `${method} ${filled}`, url, method, path: filled };
+    }),
+  );
+}
+
+function send(route: Walked, secret?: string): Promise<Response> {
+  const body = {
+    model: "counter",
+    prompt: "hi",
+    input: "hi",
+    messages: [{ role: "user", content: "hi" }],
+  };
+  return fetch(route.url, {
+    method: route.method,
+    headers: {
+      "content-type": "application/json",
+      ...(secret !== undefined && { authorization: `Bearer ${secret}` }),
+    },
+    ...(route.method === "POST" && { body: JSON.stringify(body) }),
+  });
+}
+
+async function statuses(routes: readonly Walked[], secret?: string): Promise<object> {
+  const answers = routes.map(async (route) => {
+    const response = await send(route, secret);
+    await response.body?.cancel();
+    return [route.name, response.status] as const;
+  });
+  return Object.fromEntries(await Promise.all(answers));
+}
+
+function all(routes: readonly Walked[], status: number): object {
+  return Object.fromEntries(routes.map((route) => [route.name, status]));
+}
+
+function closedRoutes(): readonly Walked[] {
+  return walk().filter((route) => !PUBLIC.includes(route.name));
+}
+
+describe("every route", () => {
+  test("of both ports is walked", () => {
+    const names = walk().map((route) => route.name);
+    expect(names).toContain("POST /v1/chat/completions");
+    expect(names).toContain("POST /control/sessions/x/approve");
+    expect(names.length).toBeGreaterThan(40);
+    expect(names.filter((name) => PUBLIC.includes(name)).sort()).toEqual(
+      [...PUBLIC, ...PUBLIC.filter((name) => name !== "GET /")].sort(),
+    );
+  });
+
+  test("refuses whoever shows no key, and no agent runs", async () => {
+    const routes = closedRoutes();
+    expect(await statuses(routes)).toEqual(all(routes, 401));
+    expect(runs).toBe(0);
+  });
+
+  test("refuses a wrong key in the same words", async () => {
+    for (const route of closedRoutes()) {
+      const [without, wrong] = await Promise.all([
+        send(route),
+        send(route, "mlp_wrong_key_wrong_key"),
+      ]);
+      expect([wrong.status, await wrong.text()]).toEqual([without.status, await without.text()]);
+    }
+    expect(runs).toBe(0);
+  });
+
+  test("of control refuses a client key, and of inference the tokens", async () => {
+    const routes = closedRoutes();
+    const control = routes.filter((route) => route.path.startsWith("/control/"));
+    const inference = routes.filter((route) => !route.path.startsWith("/control/"));
+    expect(await statuses(control, SECRETS.MLP_API_KEY)).toEqual(all(control, 403));
+    for (const token of [
+      SECRETS.MLP_CONTROL_TOKEN,
+      SECRETS.MLP_BRIDGE_TOKEN,
+      SECRETS.MLP_AGENT_TOKEN,
+    ]) {
+      expect(await statuses(inference, token)).toEqual(all(inference, 401));
+    }
+    expect(runs).toBe(0);
+  });
+
+  test("has a second lock: the gate left out, it refuses all the same", async () => {
+    for (const { app } of [provider, bridge]) {
+      for (const { method, path } of app.routes) {
+        if (PUBLIC.includes(`${method} ${path}`)) continue;
+        const request = new Request(`http://127.0.0.1:1234${path.replaceAll(/:\w+|\*/g, "x")}`, {
+          method,
+          headers: { authorization: `Bearer ${SECRETS.MLP_API_KEY}` },
+          ...(method === "POST" && { body: "{}" }),
+        });
+        const response = await app.fetch(request);
+        expect([method, path, response.status]).toEqual([method, path, 401]);
+      }
+    }
+    expect(runs).toBe(0);
+  });
+
+  test("lets the right key in: the locks are not simply shut", async () => {
+    const chat = walk().find((route) => route.name === "POST /v1/chat/completions")!;
+    expect((await send(chat, SECRETS.MLP_API_KEY)).status).toBe(200);
+    expect(runs).toBe(1);
+    const list = walk().filter((route) => route.name === "GET /control/sessions");
+    expect(list).toHaveLength(2);
+    expect(await statuses(list, SECRETS.MLP_CONTROL_TOKEN)).toEqual(all(list, 200));
+  });
+
+  test("is in the OpenAPI document of its port", async () => {
+    const response = await fetch(`http://127.0.0.1:${provider.listening.port}/openapi.json`, {
+      headers: { authorization: `Bearer ${SECRETS.MLP_API_KEY}` },
+    });
+    const document = (await response.json()) as { paths: Record<string, Record<string, object>> };
+    const described = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const served = provider.app.routes.map(
+      ({ method, path }) =>
+        `${method} ${path.replaceAll(/:(\w+)/g, "{$1}").replace("*", "{name}")}`,
+    );
+    expect(described.sort()).toEqual(served.sort());
+  });
+});
+
+describe("what is served by no route", () => {
+  const url = (path: string) => `http://127.0.0.1:${provider.listening.port}${path}`;
+  const key = { authorization: `Bearer ${SECRETS.MLP_API_KEY}` };
+
+  test("is a 401 without a key, and a 404 in the dialect's shape with one", async () => {
+    expect((await fetch(url("/nope"))).status).toBe(401);
+    const openai = await fetch(url("/v1/nope"), { headers: key });
+    expect([openai.status, await openai.json()]).toMatchObject([
+      404,
+      { error: { code: "not_found" } },
+    ]);
+    const ollama = await fetch(url("/api/nope"), { headers: key });
+    expect([ollama.status, await ollama.json()]).toEqual([404, { error: expect.any(String) }]);
+  });
+
+  test("is a 405 with Allow where another method is", async () => {
+    const response = await fetch(url("/v1/chat/completions"), { headers: key });
+    expect([response.status, response.headers.get("allow")]).toEqual([405, "POST"]);
+    expect((await fetch(url("/"), { method: "HEAD" })).status).toBe(200);
+  });
+
+  test("a WebSocket on the provider's port is refused", async () => {
+    const headers = { ...key, connection: "Upgrade", upgrade: "websocket" };
+    expect((await fetch(url("/v1/models"), { headers })).status).toBe(404);
+  });
+});
