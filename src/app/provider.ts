@@ -1,12 +1,13 @@
 // The provider of a process: the engine, the routes that editors and people use, and the port they are on.
 
 import { createCatalog } from "../engine/catalog.ts";
+import type { Catalog } from "../engine/catalog.ts";
 import { createEngine } from "../engine/engine.ts";
 import type { Engine, TurnRecord } from "../engine/engine.ts";
 import type { Sessions } from "../engine/sessions.ts";
 import type { SessionDirectory } from "../core/ports.ts";
 import { createPortApps, guarded } from "../http/app.ts";
-import type { PortApp, RouteGroup, RouteInfo } from "../http/app.ts";
+import type { PortApp, RouteGroup } from "../http/app.ts";
 import { createGate } from "../http/gate.ts";
 import { createInference } from "../http/inference.ts";
 import { listen } from "../http/listen.ts";
@@ -18,6 +19,7 @@ import { openaiRoutes } from "../http/routes-openai.ts";
 import { documentRoutes, operationsRoutes } from "../http/routes-operations.ts";
 import type { LinkHealth } from "../http/routes-operations.ts";
 import { createVisits } from "../http/visit.ts";
+import type { Visits } from "../http/visit.ts";
 import { createGuard } from "../security/guard.ts";
 import type { KeyRing } from "../security/keys.ts";
 import type { Secrets } from "../security/secrets.ts";
@@ -68,10 +70,16 @@ export function openProvider(parts: ProviderParts): Provider {
     },
     onEnd: (record) => report(parts, record),
   });
-  const { groups, document } = routeGroups(parts, { engine, catalog });
-  const visits = groups.visits;
-  const apps = createPortApps({ visits, log, groups: groups.list });
-  document.routes = apps.plain.routes;
+  const visits = createVisits();
+  // The document describes the routes that it is served by: it is made when it is asked for.
+  const openapi = () =>
+    openApiDocument(apps.plain.routes, {
+      title: "MCP Local Provider",
+      version: VERSION,
+      description: "A local model server, answered by a coding agent.",
+    });
+  const groups = routeGroups(parts, { engine, catalog, visits, openapi });
+  const apps = createPortApps({ visits, log, groups });
   checkExposure(config, config.provider.host);
   const listening = listen<undefined>({
     host: config.provider.host,
@@ -100,13 +108,19 @@ export function openProvider(parts: ProviderParts): Provider {
   return { listening, engine, app: apps.plain };
 }
 
+interface RouteParts {
+  readonly engine: Engine;
+  readonly catalog: Catalog;
+  readonly visits: Visits;
+  readonly openapi: () => object;
+}
+
 function routeGroups(
   parts: ProviderParts,
-  { engine, catalog }: { engine: Engine; catalog: ReturnType<typeof createCatalog> },
-) {
+  { engine, catalog, visits, openapi }: RouteParts,
+): readonly RouteGroup[] {
   const { config, system, sessions, keys, administration } = parts;
   const { clock } = system;
-  const visits = createVisits();
   const bodies = { bodyBytes: config.limits.body_bytes, jsonDepth: config.limits.json_depth };
   const control = { ...bodies, bodyBytes: config.limits.control_body_bytes };
   const inference = createInference({
@@ -125,25 +139,13 @@ function routeGroups(
     startedAt: clock.now(),
     sha256: system.sha256,
   };
-  // The document describes the routes that it is served by: they are filled in once they exist.
-  const document: { routes: readonly RouteInfo[] } = { routes: [] };
   const operations = operationsRoutes({
     clock,
     version: VERSION,
     link: parts.link,
     activeSessions: () => sessions.list().filter((each) => each.status === "active").length,
   });
-  const openapi = () =>
-    openApiDocument(document.routes, {
-      title: "MCP Local Provider",
-      version: VERSION,
-      description: "A local model server, answered by a coding agent.",
-    });
-  const administrationRoutes =
-    administration === undefined
-      ? []
-      : [sessionRoutes({ sessions: administration, limits: control })];
-  const list: RouteGroup[] = [
+  return [
     rootRoute,
     operations,
     guarded(visits, "client", [
@@ -152,12 +154,13 @@ function routeGroups(
       () => documentRoutes({ openapi }),
     ]),
     guarded(visits, "control", [
-      ...administrationRoutes,
+      ...(administration === undefined
+        ? []
+        : [sessionRoutes({ sessions: administration, limits: control })]),
       keyRoutes({ keys, limits: control }),
       turnRoutes({ engine, clock, limits: control }),
     ]),
   ];
-  return { groups: { list, visits }, document };
 }
 
 /** One line for each turn's one end. */

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { openBunSocket } from "../bridge/bun-socket.ts";
 import { createRunner } from "../bridge/runner.ts";
 import type { AgentSpec } from "../config/agent-spec.ts";
+import { AppError } from "../core/error.ts";
 import type { Agent } from "../core/ports.ts";
 import { loadSecrets } from "../security/secrets.ts";
 import { createTokenFile } from "./token-file.ts";
@@ -44,6 +45,7 @@ export async function startAgent(settings: AgentSettings): Promise<Running> {
     ...(script !== undefined && { script }),
   });
   const url = config.mcp.bridge_url;
+  const failed = Promise.withResolvers<Error>();
   const runner = createRunner({
     url,
     token: secrets.agentToken.value,
@@ -57,7 +59,11 @@ export async function startAgent(settings: AgentSettings): Promise<Running> {
     onSession: (session) => {
       log.info({ sessionId: session.sessionId, status: session.status, agentId }, "session");
     },
-    onState: (state) => log.info({ bridge: url, agentId, ...state }, "bridge link"),
+    onState: (state) => {
+      log.info({ bridge: url, agentId, ...state }, "bridge link");
+      // Denied, revoked or replaced: asking again is for a human to decide.
+      if (state.state === "stopped") failed.resolve(new AppError("agent_lost", state.reason));
+    },
   });
   shutdown.onClose("bridge link", () => runner.close());
   runner.start();
@@ -76,7 +82,7 @@ export async function startAgent(settings: AgentSettings): Promise<Running> {
       apiKey: "",
       apiKeyFile: null,
     },
-    failed: new Promise(() => undefined),
+    failed: failed.promise,
     close: () => shutdown.close(0),
     abort: () => shutdown.abort(),
   };

@@ -58,8 +58,8 @@ function sha256(text: string): string {
  * A keyed hash that recognises a request sent again without keeping it. The key lives as long as the process,
  * and so does all that is remembered by it.
  */
-export function createFingerprint(): (path: string, body: Uint8Array) => string {
+export function createFingerprint(): (name: string, body: Uint8Array) => string {
   const key = randomBytes(SECRET_BYTES);
-  return (path, body) =>
-    new Bun.CryptoHasher("sha256", key).update(path).update("\n").update(body).digest("base64url");
+  return (name, body) =>
+    new Bun.CryptoHasher("sha256", key).update(name).update("\n").update(body).digest("base64url");
 }

@@ -14,6 +14,8 @@ import { createRetryGuard, repeatOf } from "./retries.ts";
 import type { Attempt, Memory } from "./retries.ts";
 import { runTurn } from "./run-turn.ts";
 import type { Sink, TurnEnd, TurnLimits } from "./run-turn.ts";
+import { createTurnStop } from "./turn-stop.ts";
+import type { TurnStop } from "./turn-stop.ts";
 import { eventsOf } from "./whole.ts";
 
 /** Who asks, as the guard found out. */
@@ -55,7 +57,7 @@ export interface AdmittedTurn {
 export interface Engine {
   /** @throws AppError everything that is known before an agent starts */
   admit(request: TurnRequest, caller: Caller, signal: AbortSignal): Promise<AdmittedTurn>;
-  openTurns(): readonly Omit<OpenTurn, "controller">[];
+  openTurns(): readonly Omit<OpenTurn, "stop">[];
   /** Ends an open turn for an operator. `false`: there is none of that id. */
   cancel(turnId: string): boolean;
   /** Admits nothing more; resolves when no turn is open. */
@@ -102,12 +104,12 @@ export function createEngine(deps: EngineDeps): Engine {
     if (draining) throw shutdown();
     const known = retries.find(caller);
     if (known !== undefined)
-      return { id: caller.requestId, sessionId: undefined, run: repeat(known) };
+      return { id: caller.requestId, sessionId: undefined, run: (sink) => repeat(known, sink) };
     const memory = retries.remember(caller);
     try {
       return await admitNew(request, caller, { memory, signal });
     } catch (error) {
-      if (error instanceof AppError) memory.end({ error });
+      if (error instanceof AppError) retries.end(memory, { error });
       throw error;
     }
   }
@@ -135,14 +137,14 @@ export function createEngine(deps: EngineDeps): Engine {
       keyId: caller.keyId,
       model: request.model,
       startedAt: clock.now(),
-      controller: new AbortController(),
+      stop: createTurnStop(),
     };
     openTurns.enter(open);
-    const unfollow = follow(attempt.signal, open.controller);
+    follow(attempt.signal, open.stop);
     try {
       const lease = await sessions.acquire(session.sessionId, {
         scopes: scopesFor(request),
-        onEnd: (error) => open.controller.abort(error),
+        onEnd: (error) => open.stop.stop(error),
       });
       const turn = (id: string, asked: Turn["request"]): Turn => ({
         id,
@@ -153,10 +155,10 @@ export function createEngine(deps: EngineDeps): Engine {
       });
       const first = turn(open.turnId, claimed?.resume ?? fitted);
       const fallback = claimed && turn(random.id("turn_"), fitted);
-      const job = { open, lease, turn: first, fallback, memory: attempt.memory, unfollow };
+      const job = { open, lease, turn: first, fallback, memory: attempt.memory };
       return { id: open.turnId, sessionId: session.sessionId, run: (sink) => run(job, sink) };
     } catch (error) {
-      unfollow();
+      open.stop.settle();
       openTurns.leave(open);
       throw error;
     }
@@ -164,22 +166,22 @@ export function createEngine(deps: EngineDeps): Engine {
 
   async function run(job: Job, sink: Sink | undefined): Promise<TurnEnd> {
     const startedAt = clock.monotonic();
-    job.memory.agentStarted();
+    job.memory.started = true;
     const end = await runTurn(
       {
         turn: job.turn,
         fallback: job.fallback,
         lease: job.lease,
-        controller: job.open.controller,
+        stop: job.open.stop,
         clock,
         limits,
       },
       sink,
     );
-    job.unfollow();
     openTurns.leave(job.open);
     if (end.outcome === "done") park(end, job.open);
-    job.memory.end(end.outcome === "done" ? { result: end.result } : { error: end.error });
+    const ending = end.outcome === "done" ? { result: end.result } : { error: end.error };
+    retries.end(job.memory, ending);
     deps.onEnd({
       turnId: job.open.turnId,
       sessionId: job.open.sessionId,
@@ -208,12 +210,24 @@ export function createEngine(deps: EngineDeps): Engine {
     });
   }
 
+  /** A repeated outcome: the joined turn's end, replayed. */
+  async function repeat(memory: Memory, sink: Sink | undefined): Promise<TurnEnd> {
+    try {
+      const result = repeatOf(await retries.whenEnded(memory));
+      if (sink !== undefined) for (const event of eventsOf(result)) await sink(event);
+      return { outcome: "done", result, usage: result.finish.usage, firstEventAt: undefined };
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      return { outcome: error.kind.outcome, error, usage: undefined, firstEventAt: undefined };
+    }
+  }
+
   return {
     admit,
-    openTurns: () => openTurns.list().map(({ controller: _controller, ...turn }) => turn),
+    openTurns: () => openTurns.list().map(({ stop: _stop, ...turn }) => turn),
     cancel: (turnId) => {
       const open = openTurns.get(turnId);
-      open?.controller.abort(new AppError("client_cancelled", "The turn was cancelled."));
+      open?.stop.stop(new AppError("client_cancelled", "The turn was cancelled."));
       return open !== undefined;
     },
     drain: () => {
@@ -222,7 +236,7 @@ export function createEngine(deps: EngineDeps): Engine {
     },
     abort: () => {
       draining = true;
-      for (const open of openTurns.list()) open.controller.abort(shutdown());
+      for (const open of openTurns.list()) open.stop.stop(shutdown());
     },
   };
 }
@@ -233,31 +247,13 @@ interface Job {
   readonly turn: Turn;
   readonly fallback: Turn | undefined;
   readonly memory: Memory;
-  readonly unfollow: () => void;
 }
 
-/** A repeated outcome: the joined turn's end, replayed. */
-function repeat(memory: Memory): AdmittedTurn["run"] {
-  return async (sink) => {
-    try {
-      const result = repeatOf(await memory.ended);
-      if (sink !== undefined) for (const event of eventsOf(result)) await sink(event);
-      return { outcome: "done", result, usage: result.finish.usage, firstEventAt: undefined };
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      return { outcome: error.kind.outcome, error, usage: undefined, firstEventAt: undefined };
-    }
-  };
-}
-
-/** The client's hanging up becomes the turn's end. */
-function follow(signal: AbortSignal, controller: AbortController): () => void {
-  const listener = (): void => {
-    controller.abort(new AppError("client_cancelled", "The client hung up."));
-  };
-  if (signal.aborted) listener();
-  else signal.addEventListener("abort", listener, { once: true });
-  return () => signal.removeEventListener("abort", listener);
+/** The client's hanging up ends the turn. Nothing is taken off again: the signal goes with its request. */
+function follow(signal: AbortSignal, stop: TurnStop): void {
+  const hangUp = (): void => stop.stop(new AppError("client_cancelled", "The client hung up."));
+  if (signal.aborted) hangUp();
+  else signal.addEventListener("abort", hangUp);
 }
 
 function shutdown(): AppError {

@@ -1,6 +1,7 @@
 // The turns that are open now: who has how many, and the ways they are ended from outside.
 
 import { AppError } from "../core/error.ts";
+import type { TurnStop } from "./turn-stop.ts";
 
 export interface OpenTurn {
   readonly turnId: string;
@@ -9,7 +10,7 @@ export interface OpenTurn {
   readonly model: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
-  readonly controller: AbortController;
+  readonly stop: TurnStop;
 }
 
 export interface OpenTurnLimits {

@@ -9,7 +9,7 @@ import type { Clock } from "../core/ports.ts";
 /** How a request may be recognised. */
 export interface Attempt {
   readonly keyId: string;
-  /** A keyed hash of route and body. */
+  /** A keyed hash of client key, route and body: different keys never have the same one. */
   readonly fingerprint: string;
   readonly idempotencyKey: string | undefined;
   /** From `x-stainless-retry-count`: above 0, the client itself says that this is a retry. */
@@ -20,15 +20,18 @@ export type Ending = { readonly result: TurnResult | undefined } | { readonly er
 
 /** What is known of one turn. */
 export interface Memory {
-  readonly ended: Promise<Ending>;
-  agentStarted(): void;
-  end(ending: Ending): void;
+  readonly attempt: Attempt;
+  /** Whether an agent may have begun: from then on the turn must not run again. */
+  started: boolean;
+  readonly ending: Ending | undefined;
 }
 
 export interface RetryGuard {
   /** The turn that this attempt must not run again. @throws AppError conflict for a key used with another body */
   find(attempt: Attempt): Memory | undefined;
   remember(attempt: Attempt): Memory;
+  end(memory: Memory, ending: Ending): void;
+  whenEnded(memory: Memory): Promise<Ending>;
 }
 
 export interface RetrySettings {
@@ -41,30 +44,18 @@ export interface RetrySettings {
 }
 
 interface Entry extends Memory {
-  readonly attempt: Attempt;
-  started: boolean;
-  endedAt: number | undefined;
-  failed: boolean;
+  ending: Ending | undefined;
+  endedAt: number;
+  joined: ((ending: Ending) => void)[];
 }
 
 export function createRetryGuard(settings: RetrySettings): RetryGuard {
-  const entries = new Set<Entry>();
+  /** In the order of the turns' starts. */
   const byFingerprint = new Map<string, Entry>();
   const byIdempotencyKey = new Map<string, Entry>();
 
-  function forget(entry: Entry): void {
-    entries.delete(entry);
-    const { attempt } = entry;
-    if (byFingerprint.get(fingerprintKey(attempt)) === entry) {
-      byFingerprint.delete(fingerprintKey(attempt));
-    }
-    const named = idempotencyKey(attempt);
-    if (named !== undefined && byIdempotencyKey.get(named) === entry)
-      byIdempotencyKey.delete(named);
-  }
-
   function isFresh(entry: Entry, forMs: number): boolean {
-    return entry.endedAt === undefined || settings.clock.monotonic() - entry.endedAt <= forMs;
+    return entry.ending === undefined || settings.clock.monotonic() - entry.endedAt <= forMs;
   }
 
   function find(attempt: Attempt): Memory | undefined {
@@ -76,54 +67,60 @@ export function createRetryGuard(settings: RetrySettings): RetryGuard {
       }
       return sameKey;
     }
-    const same = byFingerprint.get(fingerprintKey(attempt));
+    const same = byFingerprint.get(attempt.fingerprint);
     if (same === undefined) return undefined;
     if (attempt.retryCount > 0 && isFresh(same, settings.repeatMs)) return same;
-    return same.failed && isFresh(same, settings.failureMs) ? same : undefined;
+    return hasFailed(same) && isFresh(same, settings.failureMs) ? same : undefined;
   }
 
   function remember(attempt: Attempt): Memory {
     prune();
-    const { promise, resolve } = Promise.withResolvers<Ending>();
-    const entry: Entry = {
-      attempt,
-      started: false,
-      endedAt: undefined,
-      failed: false,
-      ended: promise,
-      agentStarted: () => {
-        entry.started = true;
-      },
-      end: (ending) => {
-        entry.endedAt = settings.clock.monotonic();
-        entry.failed = "error" in ending && ending.error.code !== "client_cancelled";
-        // An agent that never started leaves nothing to protect: the request may simply be made again.
-        if (!entry.started) forget(entry);
-        resolve(ending);
-      },
-    };
-    entries.add(entry);
-    byFingerprint.set(fingerprintKey(attempt), entry);
+    const entry: Entry = { attempt, started: false, ending: undefined, endedAt: 0, joined: [] };
+    byFingerprint.delete(attempt.fingerprint);
+    byFingerprint.set(attempt.fingerprint, entry);
     const named = idempotencyKey(attempt);
     if (named !== undefined) byIdempotencyKey.set(named, entry);
     return entry;
   }
 
-  /** Entries stand in the order of their turns' starts: old ones go first, those still running stay. */
+  /** Old ones go first; those that are still running stay. */
   function prune(): void {
-    for (const entry of entries) {
-      const stale = entry.endedAt !== undefined && !isFresh(entry, settings.repeatMs);
-      const crowded = entry.endedAt !== undefined && entries.size >= settings.maxTurns;
-      if (stale || crowded) forget(entry);
-      else if (entries.size < settings.maxTurns) return;
+    for (const entry of byFingerprint.values()) {
+      const isCrowded = byFingerprint.size >= settings.maxTurns;
+      if (!isCrowded && isFresh(entry, settings.repeatMs)) return;
+      if (entry.ending !== undefined) forget(entry);
     }
   }
 
-  return { find, remember };
+  function forget(entry: Entry): void {
+    const { attempt } = entry;
+    if (byFingerprint.get(attempt.fingerprint) === entry) byFingerprint.delete(attempt.fingerprint);
+    const named = idempotencyKey(attempt);
+    if (named !== undefined && byIdempotencyKey.get(named) === entry)
+      byIdempotencyKey.delete(named);
+  }
+
+  return {
+    find,
+    remember,
+    end: (memory, ending) => {
+      const entry = memory as Entry;
+      entry.ending = ending;
+      entry.endedAt = settings.clock.monotonic();
+      // An agent that never started leaves nothing to protect: the request may simply be made again.
+      if (!entry.started) forget(entry);
+      for (const hear of entry.joined) hear(ending);
+    },
+    whenEnded: (memory) => {
+      const entry = memory as Entry;
+      if (entry.ending !== undefined) return Promise.resolve(entry.ending);
+      return new Promise((resolve) => entry.joined.push(resolve));
+    },
+  };
 }
 
-function fingerprintKey(attempt: Attempt): string {
-  return `${attempt.keyId} ${attempt.fingerprint}`;
+function hasFailed({ ending }: Entry): boolean {
+  return ending !== undefined && "error" in ending && ending.error.code !== "client_cancelled";
 }
 
 function idempotencyKey(attempt: Attempt): string | undefined {

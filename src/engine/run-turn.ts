@@ -6,6 +6,7 @@ import type { FinishEvent, Outcome, TurnEvent, TurnResult, Usage } from "../core
 import type { Clock, Lease } from "../core/ports.ts";
 import type { Turn } from "../core/turn.ts";
 import { estimateUsage } from "./estimate.ts";
+import type { TurnStop } from "./turn-stop.ts";
 import { createCollector } from "./whole.ts";
 
 /** All in milliseconds but `answerSize`, which is in UTF-16 code units. */
@@ -38,8 +39,7 @@ export interface TurnJob {
   /** What to run instead when the agent no longer knows the parked turn that `turn` goes on with. */
   readonly fallback: Turn | undefined;
   readonly lease: Lease;
-  /** Aborting with an `AppError` as the reason ends the turn with it. */
-  readonly controller: AbortController;
+  readonly stop: TurnStop;
   readonly clock: Clock;
   readonly limits: TurnLimits;
 }
@@ -47,8 +47,9 @@ export interface TurnJob {
 /**
  * Runs the turn and never rejects. Without a sink the whole answer is in the end's `result`, and an answer
  * over the limit fails; with one, `result` is there only where the answer was small enough to keep.
+ * A stop ends the turn at once, so that an agent that takes no notice cannot keep the request open.
  */
-export async function runTurn(job: TurnJob, sink: Sink | undefined): Promise<TurnEnd> {
+export function runTurn(job: TurnJob, sink: Sink | undefined): Promise<TurnEnd> {
   const progress: Progress = {
     startedAt: job.clock.monotonic(),
     firstEventAt: undefined,
@@ -57,27 +58,37 @@ export async function runTurn(job: TurnJob, sink: Sink | undefined): Promise<Tur
     ended: false,
   };
   const stopWatching = watch(job, progress);
-  const aborted = whenAborted(job.controller.signal);
-  let end: TurnEnd;
-  try {
-    const answer = consume(job, progress, sink).catch((error: unknown) => {
+  return new Promise((resolve) => {
+    const end = (ended: TurnEnd): void => {
+      if (progress.ended) return;
+      progress.ended = true;
+      stopWatching();
+      job.lease.settle(ended.usage);
+      resolve(ended);
+    };
+    const fail = (error: AppError): void => {
+      const { firstEventAt } = progress;
+      end({ outcome: error.kind.outcome, error, usage: undefined, firstEventAt });
+    };
+    job.stop.onStop(fail);
+    const consumed = consume(job, progress, sink).catch((error: unknown) => {
       if (!isForgotten(error, job, progress)) throw error;
       return consume({ ...job, turn: job.fallback }, progress, sink);
     });
-    const { finish, result } = await Promise.race([answer, aborted.promise]);
-    const { firstEventAt } = progress;
-    end = { outcome: "done", result, usage: finish.usage, firstEventAt };
-  } catch (caught) {
-    const error = abortReason(job.controller.signal) ?? toAppError(caught);
-    const { firstEventAt } = progress;
-    end = { outcome: error.kind.outcome, error, usage: undefined, firstEventAt };
-    if (!job.controller.signal.aborted) job.controller.abort(error);
-  }
-  progress.ended = true;
-  aborted.stop();
-  stopWatching();
-  job.lease.settle(end.usage);
-  return end;
+    consumed.then(
+      ({ finish, result }) => {
+        const { firstEventAt } = progress;
+        end({ outcome: "done", result, usage: finish.usage, firstEventAt });
+        job.stop.settle();
+      },
+      (caught: unknown) => {
+        const error = toAppError(caught);
+        fail(error);
+        // The agent hears of every end but done, of those that it caused itself too.
+        job.stop.stop(error);
+      },
+    );
+  });
 }
 
 interface Progress {
@@ -96,7 +107,7 @@ async function consume(
 ): Promise<{ finish: FinishEvent; result: TurnResult | undefined }> {
   const collector = createCollector(job.limits.answerSize);
   let openCall = "";
-  for await (const given of job.lease.agent.run(job.turn, job.controller.signal)) {
+  for await (const given of job.lease.agent.run(job.turn, job.stop.signal)) {
     // The race was lost while the agent took its time: nothing of it may reach the client any more.
     if (progress.ended) break;
     progress.lastEventAt = job.clock.monotonic();
@@ -155,22 +166,9 @@ function tooLarge(): AppError {
   );
 }
 
-function abortReason(signal: AbortSignal): AppError | undefined {
-  return signal.aborted ? toAppError(signal.reason) : undefined;
-}
-
-/** Rejects on abort, so that an agent that does not stop cannot keep the request open. */
-function whenAborted(signal: AbortSignal): { promise: Promise<never>; stop: () => void } {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const listener = (): void => reject(toAppError(signal.reason));
-  if (signal.aborted) listener();
-  else signal.addEventListener("abort", listener, { once: true });
-  return { promise, stop: () => signal.removeEventListener("abort", listener) };
-}
-
 /** One timer a turn, set to the nearest deadline: resetting one at every event would cost more than the event. */
 function watch(job: TurnJob, progress: Progress): () => void {
-  const { clock, limits, controller } = job;
+  const { clock, limits } = job;
   let stop: () => void = () => undefined;
 
   function nearest(): { at: number; error: () => AppError } {
@@ -189,7 +187,7 @@ function watch(job: TurnJob, progress: Progress): () => void {
     const left = at - clock.monotonic();
     // Never longer than a silence may be: one that begins meanwhile must not be noticed late.
     if (left > 0) stop = clock.timer(Math.min(left, limits.silenceMs), check);
-    else controller.abort(error());
+    else job.stop.stop(error());
   }
 
   check();

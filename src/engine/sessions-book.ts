@@ -4,7 +4,6 @@
 import { AppError } from "../core/error.ts";
 import type { Agent, Log, SessionChange, StoredSession } from "../core/ports.ts";
 import type { Session } from "../core/session.ts";
-import { hasEnded } from "./session-machine.ts";
 
 /** A turn that runs under a session. */
 export interface OpenLease {
@@ -32,6 +31,8 @@ export interface Entry {
   deciding: boolean;
 }
 
+type Counted = Partial<Pick<StoredSession, "requestCount" | "tokenCount" | "lastActivityAt">>;
+
 export interface Book {
   add(record: StoredSession, entry: Pick<Entry, "kept" | "seenAt" | "endedAt">): Entry;
   remove(entry: Entry): void;
@@ -41,6 +42,8 @@ export interface Book {
   findByToken(tokenHash: string): Entry | undefined;
   entries(): Iterable<Entry>;
   change(entry: Entry, patch: Partial<StoredSession>): void;
+  /** A change of what every turn changes: cheaper, since no token is among it. */
+  count(entry: Entry, patch: Counted): void;
   attach(entry: Entry, attachment: Attachment | undefined): void;
   view(entry: Entry): Session;
   /** Forgets the shown form: what it is made of has changed. */
@@ -64,11 +67,10 @@ export function createBook(log: Log): Book {
   const views = new WeakMap<Entry, Session>();
   const listeners = new Set<(change: SessionChange) => void>();
 
-  /** A token opens only a session that can still live, and never one that a foreign bridge owns. */
+  /** A token never opens a session that a foreign bridge owns: that is the bridge's to run. */
   function index(entry: Entry): void {
-    const { tokenHash, status } = entry.record;
-    if (tokenHash === null || hasEnded(status) || isRegistered(entry.record)) return;
-    tokens.set(tokenHash, entry);
+    const { tokenHash } = entry.record;
+    if (tokenHash !== null && !isRegistered(entry.record)) tokens.set(tokenHash, entry);
   }
 
   function unindex(entry: Entry): void {
@@ -129,6 +131,11 @@ export function createBook(log: Log): Book {
       unindex(entry);
       (entry as { record: StoredSession }).record = { ...entry.record, ...patch };
       index(entry);
+      views.delete(entry);
+    },
+
+    count(entry, patch) {
+      (entry as { record: StoredSession }).record = { ...entry.record, ...patch };
       views.delete(entry);
     },
 

@@ -75,8 +75,7 @@ export function createDecisions(deps: DecisionsDeps): Decisions {
         lastActivityAt: clock.now(),
       };
       await decide(entry, patch);
-      // It may have been revoked, or have expired, while this was written: then it stays so.
-      if (entry.record.status !== "suspended") await writes.saveLater(entry);
+      // It may have been revoked, or have expired, while this was written: then it stays so, here and there.
       nextStatus(entry.record.status, "resume");
       book.change(entry, patch);
       book.emit(entry);
@@ -91,8 +90,8 @@ export function createDecisions(deps: DecisionsDeps): Decisions {
       }
       if (expiresAt === null || entry.deadline === null) return;
       await decide(entry, { expiresAt: expiresAt + more });
+      if (hasEnded(entry.record.status)) return;
       book.change(entry, { expiresAt: expiresAt + more });
-      if (hasEnded(entry.record.status)) return writes.saveLater(entry);
       endings.expireIn(entry, entry.deadline - clock.monotonic() + more);
       book.emit(entry);
     },

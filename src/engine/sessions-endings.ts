@@ -11,13 +11,13 @@ import type { Writes } from "./sessions-writes.ts";
 type Stop = Extract<SessionStep, "deny" | "suspend" | "revoke" | "expire" | "exhaust">;
 
 export interface Endings {
-  /** Changes the status now, writes it down after. All but `exhaust` end the turns in flight at once. @throws AppError conflict */
+  /** Changes the status now and ends the turns in flight at once; writes it down after. @throws AppError conflict */
   stop(entry: Entry, step: Stop): Promise<void>;
   /** Ends the session `ms` from now; `null`: never. */
   expireIn(entry: Entry, ms: number | null): void;
   /** Expires a session whose time is over, though its timer may be late. */
   expireIfDue(entry: Entry): void;
-  /** Ends a session that has spent its limits, once its last turn is over. */
+  /** Ends a session that has spent its limits once its last turn is over: what was admitted may finish. */
   exhaustIfSpent(entry: Entry): void;
   close(): void;
 }
@@ -58,8 +58,7 @@ export function createEndings({ book, writes, clock }: EndingsDeps): Endings {
       entry.endedAt = clock.monotonic();
       disarm(entry);
     }
-    // An exhausted session's last turns were admitted: they may finish.
-    const reason = step === "exhaust" ? undefined : refusalOf(entry.record);
+    const reason = refusalOf(entry.record);
     if (reason !== undefined) cutAll(entry, reason);
     book.emit(entry);
     return writes.saveLater(entry);

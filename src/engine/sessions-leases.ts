@@ -25,7 +25,7 @@ export function createLeases(deps: LeasesDeps): Acquire {
   /** No `await` between the checks and the count: that is what makes `max_requests` exact. */
   function take(entry: Entry, request: LeaseRequest): { agent: Agent; lease: CountedLease } {
     const agent = admit(entry, request);
-    book.change(entry, {
+    book.count(entry, {
       requestCount: entry.record.requestCount + 1,
       lastActivityAt: clock.now(),
     });
@@ -36,8 +36,6 @@ export function createLeases(deps: LeasesDeps): Acquire {
 
   function admit(entry: Entry, request: LeaseRequest): Agent {
     endings.expireIfDue(entry);
-    // A spent session without turns may still say "active": after a restart, or when its last count was refunded.
-    endings.exhaustIfSpent(entry);
     const refusal = refusalOf(entry.record);
     if (refusal !== undefined) throw refusal;
     const missing = request.scopes.find((scope) => !entry.record.scopes.includes(scope));
@@ -121,13 +119,13 @@ function createLease(deps: LeasesDeps, entry: Entry, request: LeaseRequest): Cou
 
     refund() {
       if (!release()) return;
-      book.change(entry, { requestCount: Math.max(0, entry.record.requestCount - 1) });
+      book.count(entry, { requestCount: Math.max(0, entry.record.requestCount - 1) });
     },
 
     settle(usage) {
       if (!release()) return;
       const tokens = tokensOf(usage);
-      book.change(entry, {
+      book.count(entry, {
         tokenCount: entry.record.tokenCount + tokens,
         lastActivityAt: clock.now(),
       });

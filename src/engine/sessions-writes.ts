@@ -2,9 +2,8 @@
 // a little later where none does, so that an unlimited session costs no write per request.
 
 import { AppError } from "../core/error.ts";
-import type { Clock, Log, SessionStore } from "../core/ports.ts";
+import type { Clock, Log, SessionStore, StoredSession } from "../core/ports.ts";
 import type { Entry } from "./sessions-book.ts";
-import type { StoredSession } from "../core/ports.ts";
 
 export interface Writes {
   /** The whole record, counts included. @throws AppError internal when the store refuses */

@@ -31,10 +31,11 @@ export function createBodyReader<S extends TSchema>(
   limits: BodyLimits,
 ): BodyReader<Static<S>> {
   const check: TypeCheck<S> = TypeCompiler.Compile(schema);
+  const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
   return {
     read: async (request) => {
       const bytes = inflate(await readBytes(request), request, limits);
-      const value = parse(bytes);
+      const value = parse(bytes, strictUtf8);
       refuseShape(value, limits.jsonDepth);
       if (check.Check(value)) return { value, bytes };
       throw mismatch(check.Errors(value).First());
@@ -72,10 +73,10 @@ function unpack(bytes: Uint8Array, encoding: string, limits: BodyLimits): Uint8A
   throw new AppError("unsupported_media_type", "A body may be encoded with gzip or zstd only.");
 }
 
-function parse(bytes: Uint8Array): unknown {
+function parse(bytes: Uint8Array, strictUtf8: TextDecoder): unknown {
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    text = strictUtf8.decode(bytes);
   } catch (cause) {
     throw new AppError("invalid_json", "The body is not valid UTF-8.", { cause });
   }

@@ -31,7 +31,7 @@ export interface InferenceDeps {
   readonly clock: Clock;
   readonly heartbeatMs: number;
   /** A keyed hash, so that a retry can be recognised without keeping its prompt. */
-  readonly fingerprint: (path: string, body: Uint8Array) => string;
+  readonly fingerprint: (keyAndPath: string, body: Uint8Array) => string;
 }
 
 export interface Inference {
@@ -49,7 +49,7 @@ export function createInference(deps: InferenceDeps): Inference {
     const visit = deps.visits.of(request);
     if (visit === undefined) throw new AppError("invalid_api_key", "A key is required.");
     visit.takeYourTime();
-    const caller = callerOf(request, visit, deps.fingerprint(visit.path, asked.bytes));
+    const caller = callerOf(request, visit, (name) => deps.fingerprint(name, asked.bytes));
     const turn = await deps.engine.admit(asked.request, caller, request.signal);
     const meta = { id: turn.id, model: asked.request.model, created: deps.clock.now() };
     const headers: Record<string, string> = {
@@ -85,12 +85,16 @@ export function createInference(deps: InferenceDeps): Inference {
   return { answer };
 }
 
-function callerOf(request: Request, visit: Visit, fingerprint: string): Caller {
-  const { headers } = request;
+function callerOf(
+  { headers }: Request,
+  visit: Visit,
+  fingerprint: (keyAndPath: string) => string,
+): Caller {
+  const keyId = visit.key?.id ?? "none";
   return {
     requestId: visit.requestId,
-    keyId: visit.key?.id ?? "none",
-    fingerprint,
+    keyId,
+    fingerprint: fingerprint(`${keyId} ${visit.path}`),
     idempotencyKey: headers.get("idempotency-key") ?? undefined,
     retryCount: Number(headers.get("x-stainless-retry-count") ?? 0) || 0,
     pin: headers.get("x-mcp-session") ?? undefined,

@@ -94,10 +94,12 @@ export function sessionRoutes(deps: { sessions: Sessions; limits: BodyLimits }) 
     return { registered: session_id, status, expires_at };
   }
 
-  /** The guides' route: succeeds for unknown ids too. */
+  /** The guides' route: succeeds for sessions that are unknown, or have ended already. */
   async function revoke(request: Request): Promise<object> {
     const { value } = await revokeBody.read(request);
-    if (sessions.get(value.session_id) !== undefined) await sessions.revoke(value.session_id);
+    const status = sessions.get(value.session_id)?.status;
+    if (status === "active" || status === "suspended") await sessions.revoke(value.session_id);
+    if (status === "pending") await sessions.deny(value.session_id);
     return { revoked: value.session_id, status: "success" };
   }
 

@@ -29,7 +29,7 @@ describe("a recognisable retry", () => {
   test("joins the turn that is still running", () => {
     const { guard } = setUp();
     const memory = guard.remember(attempt());
-    memory.agentStarted();
+    memory.started = true;
     expect(guard.find(attempt({ retryCount: 1 }))).toBe(memory);
     expect(guard.find(attempt())).toBeUndefined();
   });
@@ -37,34 +37,35 @@ describe("a recognisable retry", () => {
   test("hears the answer again for a minute, and then is a new request", async () => {
     const { guard, clock } = setUp();
     const memory = guard.remember(attempt());
-    memory.agentStarted();
-    memory.end({ result });
+    memory.started = true;
+    guard.end(memory, { result });
     const found = guard.find(attempt({ retryCount: 1 }));
-    expect(repeatOf(await found!.ended)).toBe(result);
+    expect(repeatOf(await guard.whenEnded(found!))).toBe(result);
     clock.advance(60_001);
     expect(guard.find(attempt({ retryCount: 1 }))).toBeUndefined();
   });
 
   test("is a new request when the agent had never started", () => {
     const { guard } = setUp();
-    guard.remember(attempt({ idempotencyKey: "i" })).end({ error: failure });
+    guard.end(guard.remember(attempt({ idempotencyKey: "i" })), { error: failure });
     expect(guard.find(attempt({ retryCount: 2, idempotencyKey: "i" }))).toBeUndefined();
   });
 
   test("of another key or another body is none", () => {
     const { guard } = setUp();
-    guard.remember(attempt()).agentStarted();
-    expect(guard.find(attempt({ keyId: "other", retryCount: 1 }))).toBeUndefined();
+    guard.remember(attempt()).started = true;
+    const other = attempt({ keyId: "other", fingerprint: "other key", retryCount: 1 });
+    expect(guard.find(other)).toBeUndefined();
     expect(guard.find(attempt({ fingerprint: "other", retryCount: 1 }))).toBeUndefined();
   });
 
   test("of a turn that was hung up on is refused instead of run again", async () => {
     const { guard } = setUp();
     const memory = guard.remember(attempt());
-    memory.agentStarted();
-    memory.end({ error: new AppError("client_cancelled", "hung up") });
+    memory.started = true;
+    guard.end(memory, { error: new AppError("client_cancelled", "hung up") });
     const found = guard.find(attempt({ retryCount: 1 }));
-    const ending = await found!.ended;
+    const ending = await guard.whenEnded(found!);
     expect(() => repeatOf(ending)).toThrow(expect.objectContaining({ code: "already_ran" }));
   });
 });
@@ -73,13 +74,13 @@ describe("an Idempotency-Key", () => {
   test("finds its turn with no retry count", () => {
     const { guard } = setUp();
     const memory = guard.remember(attempt({ idempotencyKey: "i" }));
-    memory.agentStarted();
+    memory.started = true;
     expect(guard.find(attempt({ idempotencyKey: "i" }))).toBe(memory);
   });
 
   test("with another body is a conflict", () => {
     const { guard } = setUp();
-    guard.remember(attempt({ idempotencyKey: "i" })).agentStarted();
+    guard.remember(attempt({ idempotencyKey: "i" })).started = true;
     expect(() => guard.find(attempt({ idempotencyKey: "i", fingerprint: "g" }))).toThrow(
       expect.objectContaining({ code: "conflict" }),
     );
@@ -90,10 +91,10 @@ describe("the same request after a failure", () => {
   test("hears the failure again for eight seconds", async () => {
     const { guard, clock } = setUp();
     const memory = guard.remember(attempt());
-    memory.agentStarted();
-    memory.end({ error: failure });
+    memory.started = true;
+    guard.end(memory, { error: failure });
     clock.advance(7_999);
-    const ending = await guard.find(attempt())!.ended;
+    const ending = await guard.whenEnded(guard.find(attempt())!);
     expect(() => repeatOf(ending)).toThrow(failure);
     clock.advance(2);
     expect(guard.find(attempt())).toBeUndefined();
@@ -102,8 +103,8 @@ describe("the same request after a failure", () => {
   test("runs at once when the failure was the user's own stop", () => {
     const { guard } = setUp();
     const memory = guard.remember(attempt());
-    memory.agentStarted();
-    memory.end({ error: new AppError("client_cancelled", "stopped") });
+    memory.started = true;
+    guard.end(memory, { error: new AppError("client_cancelled", "stopped") });
     expect(guard.find(attempt())).toBeUndefined();
   });
 });
@@ -111,11 +112,11 @@ describe("the same request after a failure", () => {
 test("what is remembered is bounded, and running turns are never forgotten", () => {
   const { guard } = setUp(3);
   const running = guard.remember(attempt({ fingerprint: "running" }));
-  running.agentStarted();
+  running.started = true;
   for (let index = 0; index < 50; index += 1) {
     const memory = guard.remember(attempt({ fingerprint: `f${index}` }));
-    memory.agentStarted();
-    memory.end({ result });
+    memory.started = true;
+    guard.end(memory, { result });
   }
   expect(guard.find(attempt({ fingerprint: "running", retryCount: 1 }))).toBe(running);
   expect(guard.find(attempt({ fingerprint: "f0", retryCount: 1 }))).toBeUndefined();

@@ -469,6 +469,13 @@ describe("sessions that a foreign bridge registers", () => {
     expect(change.session).toMatchObject({ status: "pending", connector: "cursor" });
   });
 
+  test("do not get in the way of an agent whose token a bridge happens to give out", async () => {
+    const house = await openHouse();
+    const { id, token } = await activeSession(house);
+    await house.sessions.register({ ...registration, sessionToken: token });
+    expect((await house.sessions.join({ info: anInfo(), token })).session.sessionId).toBe(id);
+  });
+
   test("are refused with an id, label, scope or number that makes no sense", async () => {
     const { sessions, store } = await openHouse();
     const bad = [

@@ -297,6 +297,23 @@ describe("a turn", () => {
     expect(house.store.writes).toHaveLength(before + 1);
   });
 
+  test("is counted once though its session is saved before the counts are", async () => {
+    const house = await openHouse();
+    const { id } = await activeSession(house, { maxRequests: null });
+    (await hold(house, id)).settle(USAGE);
+    await house.sessions.suspend(id);
+    house.clock.advance(5_000);
+    await house.sessions.close();
+    expect(house.store.records.get(id)).toMatchObject({ requestCount: 1, tokenCount: 42 });
+  });
+
+  test("under a token limit has its tokens in the store as soon as it ends", async () => {
+    const house = await openHouse();
+    const { id } = await activeSession(house, { maxRequests: null, maxTokens: 1_000 });
+    (await hold(house, id)).settle(USAGE);
+    expect(house.store.records.get(id)).toMatchObject({ requestCount: 1, tokenCount: 42 });
+  });
+
   test("counts are not lost when the store is away for a while", async () => {
     const house = await openHouse();
     const { id } = await activeSession(house, { maxRequests: null });
@@ -347,6 +364,15 @@ describe("an end of the grant", () => {
     await revoking;
     expect(ends).toEqual([]);
     expect(house.sessions.get(id)?.inFlight).toBe(0);
+  });
+
+  test("takes its timer with it", async () => {
+    const house = await openHouse();
+    const before = house.clock.pending;
+    const { id } = await activeSession(house);
+    expect(house.clock.pending).toBe(before + 1);
+    await house.sessions.revoke(id);
+    expect(house.clock.pending).toBe(before);
   });
 
   test("works with a full disk: the turns end now, and the record follows when the disk has room", async () => {

@@ -1,0 +1,168 @@
+// A turn as the request of an OpenAI-compatible server (openai spec: chat completions, completions, embeddings).
+// The client's side of the format, by itself on purpose: the dialect that editors speak to us is not its mirror.
+
+import type { JsonObject, JsonValue } from "../core/json.ts";
+import type {
+  ChatRequest,
+  CompletionRequest,
+  EmbeddingRequest,
+  Message,
+  Parameters,
+  Part,
+  ResponseFormat,
+  Tool,
+  ToolChoice,
+  TurnRequest,
+} from "../core/turn.ts";
+import type { Habits } from "./openai-habits.ts";
+
+export interface EncodedRequest {
+  /** Below the base address. */
+  readonly path: "/chat/completions" | "/completions" | "/embeddings";
+  readonly body: JsonObject;
+}
+
+/** `model` is the upstream's own name. Streams whatever can be streamed: a dead upstream shows itself sooner. */
+export function encodeRequest(request: TurnRequest, model: string, habits: Habits): EncodedRequest {
+  switch (request.kind) {
+    case "chat":
+      return { path: "/chat/completions", body: encodeChat(request, model, habits) };
+    case "completion":
+      return { path: "/completions", body: encodeCompletion(request, model, habits) };
+    case "embedding":
+      return { path: "/embeddings", body: encodeEmbedding(request, model) };
+  }
+}
+
+function encodeChat(request: ChatRequest, model: string, habits: Habits): JsonObject {
+  const { tools = [], toolChoice, responseFormat, parameters } = request;
+  return {
+    model,
+    messages: request.messages.map((message) => encodeMessage(message, habits)),
+    ...encodeStreaming(habits),
+    ...encodeParameters(parameters, habits),
+    ...(tools.length === 0 ? {} : encodeTools(tools, toolChoice, parameters)),
+    ...(responseFormat === undefined ? {} : { response_format: encodeFormat(responseFormat) }),
+  };
+}
+
+function encodeCompletion(request: CompletionRequest, model: string, habits: Habits): JsonObject {
+  return {
+    model,
+    prompt: request.prompt,
+    ...defined({ suffix: request.suffix }),
+    ...encodeStreaming(habits),
+    ...encodeParameters(request.parameters, { ...habits, maxTokensName: "max_tokens" }),
+  };
+}
+
+function encodeEmbedding(request: EmbeddingRequest, model: string): JsonObject {
+  const { input, dimensions } = request;
+  return { model, input, encoding_format: "float", ...defined({ dimensions }) };
+}
+
+function encodeStreaming({ refused }: Habits): JsonObject {
+  if (refused.includes("stream_options")) return { stream: true };
+  return { stream: true, stream_options: { include_usage: true } };
+}
+
+function encodeParameters(parameters: Parameters, { refused, maxTokensName }: Habits): JsonObject {
+  return defined({
+    [maxTokensName]: parameters.maxTokens,
+    temperature: parameters.temperature,
+    top_p: parameters.topP,
+    // Not OpenAI's own, but what llama.cpp, vLLM and others call them.
+    top_k: refused.includes("top_k") ? undefined : parameters.topK,
+    min_p: refused.includes("min_p") ? undefined : parameters.minP,
+    stop: parameters.stop,
+    seed: parameters.seed,
+    frequency_penalty: parameters.frequencyPenalty,
+    presence_penalty: parameters.presencePenalty,
+    reasoning_effort: parameters.reasoningEffort,
+  });
+}
+
+function encodeTools(
+  tools: readonly Tool[],
+  choice: ToolChoice | undefined,
+  { parallelToolCalls }: Parameters,
+): JsonObject {
+  return {
+    tools: tools.map(({ name, description, parameters, strict }) => ({
+      type: "function",
+      function: {
+        name,
+        ...defined({ description }),
+        parameters: parameters ?? { type: "object", properties: {} },
+        ...defined({ strict }),
+      },
+    })),
+    ...defined({ tool_choice: encodeChoice(choice), parallel_tool_calls: parallelToolCalls }),
+  };
+}
+
+function encodeChoice(choice: ToolChoice | undefined): JsonValue | undefined {
+  if (typeof choice !== "object") return choice;
+  return { type: "function", function: { name: choice.name } };
+}
+
+function encodeFormat(format: ResponseFormat): JsonObject {
+  if (format.type === "json") return { type: "json_object" };
+  const { name, description, schema, strict } = format;
+  const named = { name, ...defined({ description }), schema, ...defined({ strict }) };
+  return { type: "json_schema", json_schema: named };
+}
+
+function encodeMessage(message: Message, habits: Habits): JsonObject {
+  const content = encodeContent(message.content);
+  switch (message.role) {
+    case "system":
+      return { role: "system", content };
+    case "user":
+      return { role: "user", content, ...defined({ name: message.name }) };
+    case "tool":
+      return { role: "tool", tool_call_id: message.toolCallId, content };
+    case "assistant":
+      return encodeAssistant(message, content, habits);
+  }
+}
+
+function encodeAssistant(
+  { reasoning, toolCalls = [] }: Message & { role: "assistant" },
+  content: JsonValue,
+  { reasoningName, refused }: Habits,
+): JsonObject {
+  // Reasoning goes back only to a server that sends it, under its own name: others refuse the field.
+  const named = reasoningName !== undefined && !refused.includes(reasoningName);
+  return {
+    role: "assistant",
+    content: content === "" && toolCalls.length > 0 ? null : content,
+    ...(named && reasoning !== undefined ? { [reasoningName]: reasoning } : {}),
+    ...(toolCalls.length === 0
+      ? {}
+      : {
+          tool_calls: toolCalls.map(({ id, name, arguments: text }) => ({
+            id,
+            type: "function",
+            function: { name, arguments: text },
+          })),
+        }),
+  };
+}
+
+/** A single text stays a string: small servers know nothing else. */
+function encodeContent(parts: readonly Part[]): JsonValue {
+  const [first, second] = parts;
+  if (first === undefined) return "";
+  if (second === undefined && first.type === "text") return first.text;
+  return parts.map((part) => {
+    if (part.type === "text") return { type: "text", text: part.text };
+    const url = part.type === "image" ? `data:${part.mediaType};base64,${part.data}` : part.url;
+    return { type: "image_url", image_url: { url } };
+  });
+}
+
+/** Without the fields that are undefined. */
+function defined(fields: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,132 @@
+// The turns that this end of a link asked: each is an iteration that its consumer reads, fed by the link machine and
+// cancelled by the consumer's signal. The counterpart of serving.ts; knows the machine by `step` only.
+
+import { AppError, toAppError } from "../core/error.ts";
+import type { TurnEvent } from "../core/event.ts";
+import type { Turn } from "../core/turn.ts";
+import { type AskedTurn, createAskedTurn } from "./asked-turn.ts";
+import { type ChunkReader, createChunkReader } from "./chunk.ts";
+import type { LinkInput } from "./effect.ts";
+import { abortError } from "./failure.ts";
+import type { ChunkFrame, ResultFrame } from "./frame.ts";
+import { type Asker, askFrame } from "./invoke.ts";
+import { resultEvents } from "./result.ts";
+
+/** Turn ids are unique over all links of a hub; other owners have nothing to claim. */
+export interface TurnIds {
+  claim(id: string): boolean;
+  release(id: string): void;
+  livesElsewhere(id: string): boolean;
+}
+
+export const FREE_IDS: TurnIds = {
+  claim: () => true,
+  release: () => undefined,
+  livesElsewhere: () => false,
+};
+
+export interface ConsumingDeps {
+  readonly step: (input: LinkInput) => void;
+  readonly ids: TurnIds;
+  readonly asker: Asker;
+  /** Whether so much waits to be sent that one more request would not help. */
+  readonly isClogged: () => boolean;
+}
+
+export interface Consuming {
+  /** Turns that have not been answered a word. */
+  readonly waiting: number;
+  /** Nothing is sent before the first read. */
+  run(turn: Turn, signal: AbortSignal): AsyncIterable<TurnEvent>;
+  received(frame: ChunkFrame | ResultFrame, bytes: number): void;
+  /** Whether the turn was one of these. */
+  over(id: string, error: AppError | undefined): boolean;
+}
+
+interface Asked {
+  readonly events: AskedTurn;
+  readonly reader: ChunkReader;
+  answered: boolean;
+  stopListening(): void;
+}
+
+export function createConsuming({ step, ids, asker, isClogged }: ConsumingDeps): Consuming {
+  const turns = new Map<string, Asked>();
+  /** Filled and emptied within one call: spares the hot path an array per chunk. */
+  const scratch: TurnEvent[] = [];
+  let waiting = 0;
+
+  function run(turn: Turn, signal: AbortSignal): AsyncIterable<TurnEvent> {
+    const { id } = turn;
+    const events = createAskedTurn({
+      begin: () => ask(turn, signal, events),
+      read: (bytes) => step({ type: "consumed", id, bytes }),
+      dropped: () => step({ type: "cancel", id, error: abortError(signal) }),
+    });
+    return events;
+  }
+
+  function ask(turn: Turn, signal: AbortSignal, events: AskedTurn): void {
+    const { id } = turn;
+    if (signal.aborted) return events.abort(abortError(signal));
+    if (isClogged()) {
+      const message = "The link to the agent is congested; try again in a moment.";
+      return events.abort(new AppError("too_busy", message));
+    }
+    if (turns.has(id) || !ids.claim(id)) {
+      return events.abort(new AppError("conflict", "A turn with this id is running already."));
+    }
+    const onAbort = () => {
+      const error = abortError(signal);
+      events.abort(error);
+      step({ type: "cancel", id, error });
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    const stopListening = () => signal.removeEventListener("abort", onAbort);
+    turns.set(id, { events, reader: createChunkReader(), answered: false, stopListening });
+    waiting += 1;
+    return step({ type: "ask", frame: askFrame(turn, asker) });
+  }
+
+  function received(frame: ChunkFrame | ResultFrame, bytes: number): void {
+    const asked = turns.get(frame.id);
+    if (asked === undefined) return;
+    begun(asked);
+    try {
+      if (frame.type === "model_result") return asked.events.push(resultEvents(frame), bytes);
+      scratch.length = 0;
+      asked.reader.read(frame, scratch);
+      asked.events.push(scratch, bytes);
+    } catch (error) {
+      const failure = toAppError(error);
+      asked.events.end(failure);
+      step({ type: "cancel", id: frame.id, error: failure });
+    }
+  }
+
+  function begun(asked: Asked): void {
+    if (asked.answered) return;
+    asked.answered = true;
+    waiting -= 1;
+  }
+
+  function over(id: string, error: AppError | undefined): boolean {
+    const asked = turns.get(id);
+    if (asked === undefined) return false;
+    turns.delete(id);
+    begun(asked);
+    asked.stopListening();
+    ids.release(id);
+    asked.events.end(error);
+    return true;
+  }
+
+  return {
+    get waiting() {
+      return waiting;
+    },
+    run,
+    received,
+    over,
+  };
+}

@@ -1,0 +1,223 @@
+// The frames of protocol mlp.v1: one closed schema each, the single source of their types and of the AsyncAPI
+// document. Shapes only: who may say what is in direction.ts, what a turn looks like inside is in payload.ts.
+
+import { type Static, Type } from "@sinclair/typebox";
+import { Payload, ToolCallDelta, ToolResults, WholeChoice } from "./payload.ts";
+import { closed, Count, oneOf } from "./shape.ts";
+
+/** The number that `hello` states: this is mlp.v1. */
+export const PROTOCOL_VERSION = 1;
+
+const Id = Type.String({ minLength: 1, maxLength: 128 });
+const Name = Type.String({ minLength: 1, maxLength: 256 });
+const Limit = Type.Integer({ minimum: 4096, maximum: 1024 * 1024 * 1024 });
+/** A wish or a record; words that this version does not know are left out when read. */
+const Scopes = Type.Array(Type.String({ maxLength: 64 }), { maxItems: 64 });
+/** A session's token is a secret of 256 bits: long enough to hold one, too short to be a payload. */
+const Token = Type.String({ minLength: 1, maxLength: 512 });
+
+export const ModelEntry = closed({
+  id: Name,
+  label: Type.Optional(Name),
+  /** In tokens. */
+  context_length: Type.Optional(Count),
+  capabilities: Type.Array(
+    oneOf("completion", "tools", "insert", "vision", "embedding", "thinking"),
+    { maxItems: 16 },
+  ),
+});
+export type ModelEntry = Static<typeof ModelEntry>;
+const Models = Type.Array(ModelEntry, { maxItems: 1000 });
+
+export const WireError = closed({
+  /** One of ours where we know it (core/error.ts); any other reads as `agent_error`. */
+  code: Type.String({ maxLength: 64 }),
+  message: Type.String({ maxLength: 4096 }),
+});
+export type WireError = Static<typeof WireError>;
+
+export const WireUsage = closed({
+  prompt_tokens: Count,
+  completion_tokens: Count,
+  reasoning_tokens: Type.Optional(Count),
+  cached_tokens: Type.Optional(Count),
+  estimated: Type.Optional(Type.Boolean()),
+});
+export type WireUsage = Static<typeof WireUsage>;
+
+const FinishReason = oneOf("stop", "length", "tool_calls", "content_filter");
+
+/** First word of whoever dials in. `requested_scopes` is a wish, everything else a claim. */
+export const HelloFrame = closed({
+  type: Type.Literal("hello"),
+  protocol: Type.Integer(),
+  role: oneOf("agent", "provider"),
+  agent_id: Name,
+  label: Name,
+  connector: Type.Optional(Name),
+  models: Models,
+  capabilities: Type.Record(Type.String({ maxLength: 64 }), Type.Boolean(), { maxProperties: 64 }),
+  requested_scopes: Scopes,
+  session_token: Type.Optional(Token),
+});
+export type HelloFrame = Static<typeof HelloFrame>;
+
+/** What the hub takes. Sizes are bytes of a frame's UTF-8 text. */
+const WireLimits = closed({
+  /** Largest frame that asks: `model_invoke`, `tool_results`. */
+  invoke_bytes: Limit,
+  /** Largest frame that answers, and of every other kind. */
+  answer_bytes: Limit,
+  /** Credit that every turn begins with, in bytes of its stream chunks. */
+  credit_bytes: Limit,
+  /** Turns open at once on this link. */
+  turns: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+});
+export type WireLimits = Static<typeof WireLimits>;
+
+export const WelcomeFrame = closed({
+  type: Type.Literal("welcome"),
+  link_id: Id,
+  limits: WireLimits,
+  version: Type.Optional(Name),
+  /** To an agent: its session's id. */
+  session: Type.Optional(Id),
+  /** To a provider: how many `session` frames follow that are the state as it stands; later ones are changes. */
+  session_count: Type.Optional(Count),
+});
+export type WelcomeFrame = Static<typeof WelcomeFrame>;
+
+/** Times are milliseconds since the epoch; null limits mean none. */
+export const SessionFrame = closed({
+  type: Type.Literal("session"),
+  session_id: Id,
+  agent_id: Name,
+  status: oneOf("pending", "active", "suspended", "expired", "revoked", "exhausted", "denied"),
+  scopes: Scopes,
+  expires_at: Type.Union([Type.Number(), Type.Null()]),
+  models: Models,
+  /** For its agent only, once: on becoming active and at each resume. */
+  session_token: Type.Optional(Token),
+  label: Type.Optional(Type.String({ maxLength: 256 })),
+  connector: Type.Optional(Type.String({ maxLength: 256 })),
+  connected: Type.Optional(Type.Boolean()),
+  requested_scopes: Type.Optional(Scopes),
+  created_at: Type.Optional(Type.Number()),
+  last_activity_at: Type.Optional(Type.Number()),
+  in_flight: Type.Optional(Count),
+  request_count: Type.Optional(Count),
+  token_count: Type.Optional(Count),
+  max_requests: Type.Optional(Type.Union([Count, Type.Null()])),
+  max_tokens: Type.Optional(Type.Union([Count, Type.Null()])),
+  approval_hash: Type.Optional(Type.String({ maxLength: 256 })),
+});
+export type SessionFrame = Static<typeof SessionFrame>;
+
+export const InvokeFrame = closed({
+  type: Type.Literal("model_invoke"),
+  id: Id,
+  session_id: Id,
+  model_meta: closed({
+    provider: Name,
+    label: Type.String({ maxLength: 256 }),
+    /** From a provider a wish that the hub ignores; from the hub what the session's record grants. */
+    requested_scopes: Scopes,
+  }),
+  payload: Payload,
+  deadline_ms: Count,
+});
+export type InvokeFrame = Static<typeof InvokeFrame>;
+
+/** A new turn that goes on with the parked turn `resumes`. */
+export const ToolResultsFrame = closed({
+  type: Type.Literal("tool_results"),
+  id: Id,
+  session_id: Id,
+  resumes: Id,
+  model: Name,
+  stream: Type.Boolean(),
+  results: ToolResults,
+  requested_scopes: Type.Optional(Scopes),
+  deadline_ms: Count,
+});
+export type ToolResultsFrame = Static<typeof ToolResultsFrame>;
+
+export const ChunkFrame = closed({
+  type: Type.Literal("model_stream_chunk"),
+  id: Id,
+  /** From 0, gapless. */
+  chunk_index: Count,
+  delta: closed({
+    content: Type.Optional(Type.String()),
+    reasoning: Type.Optional(Type.String()),
+    tool_calls: Type.Optional(Type.Array(ToolCallDelta, { maxItems: 256 })),
+  }),
+  /** Present on the last chunk of the turn, and only there. */
+  finish_reason: Type.Optional(FinishReason),
+  usage: Type.Optional(WireUsage),
+  /** With `finish_reason`: the agent waits for `tool_results`. */
+  parked: Type.Optional(Type.Boolean()),
+});
+export type ChunkFrame = Static<typeof ChunkFrame>;
+
+/** A whole answer, or the failure of a turn, streamed or not. `result` goes with `ok`, `error` with the others. */
+export const ResultFrame = closed({
+  type: Type.Literal("model_result"),
+  id: Id,
+  status: oneOf("ok", "error", "timeout"),
+  result: Type.Optional(
+    closed({
+      choices: Type.Array(WholeChoice, { minItems: 1, maxItems: 1 }),
+      usage: Type.Optional(WireUsage),
+      embeddings: Type.Optional(Type.Array(Type.Array(Type.Number()))),
+      parked: Type.Optional(Type.Boolean()),
+    }),
+  ),
+  error: Type.Optional(WireError),
+});
+export type ResultFrame = Static<typeof ResultFrame>;
+
+export const CancelFrame = closed({
+  type: Type.Literal("cancel"),
+  id: Id,
+  /** An error code of ours where one fits; anything else is for people. */
+  reason: Type.String({ maxLength: 256 }),
+});
+export type CancelFrame = Static<typeof CancelFrame>;
+
+const Credit = Type.Integer({ minimum: 1, maximum: 1024 * 1024 * 1024 });
+export const FlowFrame = closed({ type: Type.Literal("flow"), id: Id, credit: Credit });
+export type FlowFrame = Static<typeof FlowFrame>;
+
+/** With `id` it ends that turn, without it is about the link. */
+export const ErrorFrame = closed({
+  type: Type.Literal("error"),
+  id: Type.Optional(Id),
+  error: WireError,
+});
+export type ErrorFrame = Static<typeof ErrorFrame>;
+
+/** `timestamp` belongs to whoever pings; the pong repeats it. */
+export const PingFrame = closed({ type: Type.Literal("ping"), timestamp: Type.Number() });
+export const PongFrame = closed({ type: Type.Literal("pong"), timestamp: Type.Number() });
+
+/** `type` → schema. */
+export const FRAMES = {
+  hello: HelloFrame,
+  welcome: WelcomeFrame,
+  session: SessionFrame,
+  model_invoke: InvokeFrame,
+  model_stream_chunk: ChunkFrame,
+  model_result: ResultFrame,
+  tool_results: ToolResultsFrame,
+  cancel: CancelFrame,
+  flow: FlowFrame,
+  error: ErrorFrame,
+  ping: PingFrame,
+  pong: PongFrame,
+} as const;
+
+export type FrameType = keyof typeof FRAMES;
+export type Frame = { [K in FrameType]: Static<(typeof FRAMES)[K]> }[FrameType];
+/** A frame that opens a turn. */
+export type AskFrame = InvokeFrame | ToolResultsFrame;

@@ -1,0 +1,52 @@
+// What a command gets: the terminal, the environment and the app behind it. Nothing here touches the process itself,
+// so that a test can be one.
+
+import type { ApplicationContext } from "@stricli/core";
+
+import type { Environment } from "../config/read-environment.ts";
+import type { Paths } from "../config/paths.ts";
+import type { App } from "./app.ts";
+
+export interface Output {
+  readonly isTerminal: boolean;
+  /** Whether colours are wanted: a terminal, and no NO_COLOR. */
+  readonly hasColor: boolean;
+  write(text: string): void;
+}
+
+export interface Input {
+  readonly isTerminal: boolean;
+  /** All of it; for when it is piped. */
+  text(): Promise<string>;
+  /** One line from a person, or `undefined` when there are no more. */
+  ask(question: string): Promise<string | undefined>;
+}
+
+export interface Io {
+  readonly input: Input;
+  /** Data. */
+  readonly output: Output;
+  /** Logs and complaints. */
+  readonly errors: Output;
+  /** Calls back on each SIGINT, SIGTERM or SIGHUP. Returns the way to stop. */
+  readonly onSignal: (listener: () => void) => () => void;
+}
+
+export interface CliContext extends ApplicationContext {
+  readonly io: Io;
+  readonly env: Environment;
+  readonly paths: Paths;
+  readonly version: string;
+  readonly app: App;
+  /** For a command that fails without a message of its own. */
+  setExitCode(code: 0 | 1): void;
+}
+
+/** A command as the parser calls it, with its context as `this`. */
+export function withContext<A extends readonly unknown[]>(
+  command: (context: CliContext, ...args: A) => Promise<void> | void,
+): (this: CliContext, ...args: A) => Promise<void> | void {
+  return function (this: CliContext, ...args: A) {
+    return command(this, ...args);
+  };
+}

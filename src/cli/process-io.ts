@@ -1,0 +1,79 @@
+// The real terminal and the real signals. The only file of the commands that touches the process's own streams.
+
+import { createInterface } from "node:readline";
+import { isatty } from "node:tty";
+
+import type { Environment } from "../config/read-environment.ts";
+import type { Input, Io, Output } from "./context.ts";
+
+export interface ProcessIo extends Io {
+  /** Resolves when all that was written has left: leaving before would cut a pipe's data off. */
+  flush(): Promise<void>;
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+export function createProcessIo(env: Environment): ProcessIo {
+  const pending = new Set<Promise<void>>();
+  return {
+    input: createInput(),
+    output: createOutput(process.stdout, { descriptor: 1, env, pending }),
+    errors: createOutput(process.stderr, { descriptor: 2, env, pending }),
+    onSignal(listener) {
+      for (const signal of SIGNALS) process.on(signal, listener);
+      return () => {
+        for (const signal of SIGNALS) process.off(signal, listener);
+      };
+    },
+    async flush() {
+      while (pending.size > 0) await Promise.all(pending);
+    },
+  };
+}
+
+interface OutputSettings {
+  readonly descriptor: 1 | 2;
+  readonly env: Environment;
+  /** Writes that have not left yet. */
+  readonly pending: Set<Promise<void>>;
+}
+
+function createOutput(
+  stream: NodeJS.WriteStream,
+  { descriptor, env, pending }: OutputSettings,
+): Output {
+  const isTerminal = isatty(descriptor);
+  // A reader that has gone (`mlp list | head -1`) is no failure of ours.
+  stream.on("error", () => undefined);
+  return {
+    isTerminal,
+    hasColor: isTerminal && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb",
+    write(text) {
+      // Only the callback of a write itself says that its data has left.
+      const written = new Promise<void>((resolve) => {
+        stream.write(text, () => resolve());
+      });
+      pending.add(written);
+      void written.then(() => pending.delete(written));
+    },
+  };
+}
+
+function createInput(): Input {
+  return {
+    isTerminal: isatty(0),
+    text: () => Bun.stdin.text(),
+    ask(question) {
+      // One reader per question: between questions Ctrl-C has to be a signal again.
+      const reader = createInterface({ input: process.stdin, output: process.stdout });
+      return new Promise((resolve) => {
+        reader.once("close", () => resolve(undefined));
+        reader.once("SIGINT", () => reader.close());
+        reader.question(question, (line) => {
+          resolve(line);
+          reader.close();
+        });
+      });
+    },
+  };
+}

@@ -1,0 +1,34 @@
+// The command line in the real process: its terminal, its environment, its home folder.
+
+import { homedir } from "node:os";
+
+import { VERSION } from "../app/version.ts";
+import { findPaths } from "../config/paths.ts";
+import { createApp } from "./app.ts";
+import { runCli } from "./cli.ts";
+import type { ExitCode } from "./failure.ts";
+import { createProcessIo } from "./process-io.ts";
+
+/** Resolves when the command has ended and all that it wrote has left. */
+export async function runProgram(argv: readonly string[]): Promise<ExitCode> {
+  const { env, platform } = process;
+  keepLoopbackDirect(env);
+  const io = createProcessIo(env);
+  const exitCode = await runCli(argv, {
+    io,
+    env,
+    version: VERSION,
+    findPaths: () => findPaths({ env, platform, home: homedir() }),
+    app: createApp(),
+  });
+  await io.flush();
+  return exitCode;
+}
+
+/** Bun's fetch sends even 127.0.0.1 to the proxy of HTTP_PROXY, and our secrets with it. */
+function keepLoopbackDirect(env: NodeJS.ProcessEnv): void {
+  const hosts = [env["NO_PROXY"] ?? env["no_proxy"] ?? "", "127.0.0.1", "localhost", "::1"];
+  const direct = hosts.filter((host) => host !== "").join(",");
+  env["NO_PROXY"] = direct;
+  env["no_proxy"] = direct;
+}

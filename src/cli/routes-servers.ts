@@ -1,0 +1,76 @@
+// Flags of the commands that serve. Their code is loaded when they are called, so that the others start quickly.
+
+import { buildCommand } from "@stricli/core";
+
+import type { AgentFlags } from "./agent.ts";
+import type { BridgeFlags } from "./bridge.ts";
+import type { CliContext } from "./context.ts";
+import { withContext } from "./context.ts";
+import * as Form from "./flag-forms.ts";
+import type { ServeFlags } from "./serve.ts";
+import type { UpFlags } from "./up.ts";
+
+const common = {
+  config: Form.text("Configuration file", "file"),
+  "log-level": Form.logLevel,
+  json: { ...Form.json, brief: "Print one line of JSON when ready" },
+} as const;
+
+const host = Form.text("Address to listen on", "address");
+const port = Form.port("Port to listen on; 0 picks a free one");
+const bridgePort = Form.port("Port of the bridge; 0 picks a free one");
+const bridge = Form.text("Address of the bridge to join", "url");
+
+export const upCommand = buildCommand<UpFlags, [], CliContext>({
+  loader: async () => withContext((await import("./up.ts")).up),
+  parameters: {
+    flags: {
+      ...common,
+      host,
+      port,
+      "bridge-port": bridgePort,
+      agent: {
+        kind: "parsed",
+        parse: String,
+        optional: true,
+        variadic: true,
+        brief: "Agent to start: rehearsal, openai:<base address>[#model] or none (repeatable)",
+        placeholder: "spec",
+      },
+    },
+  },
+  docs: { brief: "Start provider, bridge and an agent; what bare mlp does" },
+});
+
+export const serveCommand = buildCommand<ServeFlags, [], CliContext>({
+  loader: async () => withContext((await import("./serve.ts")).serve),
+  parameters: { flags: { ...common, host, port, bridge } },
+  docs: { brief: "Start the provider alone, joined to a bridge" },
+});
+
+export const bridgeCommand = buildCommand<BridgeFlags, [], CliContext>({
+  loader: async () => withContext((await import("./bridge.ts")).bridge),
+  parameters: { flags: { ...common, host, port, "bridge-port": bridgePort } },
+  docs: { brief: "Start the bridge alone" },
+});
+
+export const agentCommand = buildCommand<AgentFlags, [string], CliContext>({
+  loader: async () => withContext((await import("./agent.ts")).agent),
+  parameters: {
+    flags: {
+      ...common,
+      bridge,
+      "base-url": Form.text("openai: address of the upstream, with its /v1", "url"),
+      model: Form.text("openai: the one model to offer", "name"),
+      "api-key-env": Form.text("openai: variable that holds the upstream's key", "name"),
+      script: Form.text("rehearsal: file that says what to answer", "file"),
+      label: Form.text("Name that people are shown", "text"),
+      "agent-id": Form.text("Name that policies and sessions know the agent by", "id"),
+    },
+    positional: {
+      kind: "tuple",
+      parameters: [{ parse: String, brief: "rehearsal or openai", placeholder: "connector" }],
+    },
+  },
+  docs: { brief: "Join a bridge as an agent" },
+});

@@ -1,0 +1,265 @@
+// Every setting there is: its type, range, default and meaning. The one source for the loader, the environment
+// variables, the example file and the JSON Schema. Knows nothing of files or flags.
+
+import { Type } from "@sinclair/typebox";
+import type { Static } from "@sinclair/typebox";
+
+import { SCOPES } from "../core/session.ts";
+import { closed, flag, nullable, text, texts, whole } from "./builders.ts";
+
+const KIBIBYTE = 1024;
+const MEBIBYTE = 1024 * KIBIBYTE;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_SECONDS = 86_400;
+
+const PORT = [0, 65_535] as const;
+const MILLISECONDS = [1, 24 * HOUR_MS] as const;
+const SECONDS = [1, 365 * DAY_SECONDS] as const;
+const COUNT = [1, 1_000_000_000] as const;
+
+const HTTP_ADDRESS = {
+  pattern: "^https?://\\S+$",
+  expects: "an address such as http://127.0.0.1:8080/v1",
+};
+
+const provider = closed(
+  {
+    host: text("Address that editors reach the provider at.", "127.0.0.1"),
+    port: whole("Port of the provider; 0 picks a free one.", 11_434, PORT),
+    debug: flag("Logs at level debug, whatever `logging.level` says.", false),
+    allow_remote: flag(
+      "Allows a `host` beyond this machine. Needs `security.allowed_hosts` and `security.allowed_peers` too.",
+      false,
+    ),
+  },
+  "The HTTP server that editors talk to.",
+);
+
+const logging = closed(
+  {
+    level: Type.Union(
+      (["debug", "info", "warn", "error", "silent"] as const).map((name) => Type.Literal(name)),
+      { description: "The least important messages that are still logged.", default: "info" },
+    ),
+    format: Type.Union(
+      (["auto", "json", "pretty"] as const).map((name) => Type.Literal(name)),
+      {
+        description:
+          "Form of the log on stderr: `json` lines, `pretty` lines for people, or `auto`: pretty on a terminal, json otherwise.",
+        default: "auto",
+      },
+    ),
+  },
+  "The log, which always goes to stderr.",
+);
+
+const security = closed(
+  {
+    api_key: nullable(
+      Type.String({ minLength: 16 }),
+      "A client key given in clear, of at least 16 characters. null: the generated one, or MLP_API_KEY.",
+    ),
+    allowed_origins: texts(
+      "Origins of web pages that may call inference routes, beside those of editors and of this machine.",
+      { pattern: "^[a-z][a-z0-9+.-]*://\\S*$", expects: "an origin such as https://ide.example" },
+    ),
+    allowed_hosts: texts("Host names that requests may ask for, beside those of this machine.", {
+      pattern: "^[^\\s/*]+$",
+      expects: "a host name such as models.example, without scheme or *",
+    }),
+    allowed_peers: texts(
+      "Networks that may connect when the provider listens beyond this machine.",
+      {
+        pattern: "^[0-9a-fA-F:.]+(/[0-9]{1,3})?$",
+        expects: "an address or network such as 10.0.0.0/8",
+      },
+    ),
+  },
+  "Who may connect. What is not named here is refused.",
+);
+
+function limit() {
+  return Type.Optional(
+    Type.Union([Type.Integer({ minimum: COUNT[0], maximum: COUNT[1] }), Type.Null()], {
+      description: "null: no limit.",
+    }),
+  );
+}
+
+/** `*` stands for any text. What is not named matches all, so at least one has to be. */
+const match = Type.Object(
+  {
+    agent_id: Type.Optional(Type.String({ minLength: 1 })),
+    connector: Type.Optional(Type.String({ minLength: 1 })),
+    label: Type.Optional(Type.String({ minLength: 1 })),
+  },
+  {
+    additionalProperties: false,
+    minProperties: 1,
+    expects: "at least one of agent_id, connector, label",
+    description: "Which agents: all three are claims of an agent that holds the agent token.",
+  },
+);
+
+const grant = closed(
+  {
+    scopes: Type.Optional(Type.Array(Type.Union(SCOPES.map((scope) => Type.Literal(scope))))),
+    ttl_seconds: Type.Optional(Type.Integer({ minimum: SECONDS[0], maximum: SECONDS[1] })),
+    max_requests: limit(),
+    max_tokens: limit(),
+  },
+  "What they get; what is not named is as in a human's approval.",
+);
+
+const policy = closed({ match, grant }, "Approves the agents that match, when they join.");
+
+const sessions = closed(
+  {
+    session_ttl: whole("Life of an approved session in seconds.", 8 * 3600, SECONDS),
+    max_requests: Type.Union(
+      [Type.Integer({ minimum: COUNT[0], maximum: COUNT[1] }), Type.Null()],
+      {
+        description: "Requests that an approved session allows. null: no limit.",
+        default: 100,
+      },
+    ),
+    max_tokens: nullable(
+      Type.Integer({ minimum: COUNT[0], maximum: COUNT[1] }),
+      "Tokens that an approved session allows. null: no limit.",
+    ),
+    max_sessions: whole("Turns that one client key may have open at once.", 64, [1, 100_000]),
+    cleanup_interval: whole("Seconds between looks for sessions that have ended.", 60, SECONDS),
+    policies: Type.Array(policy, {
+      description:
+        "Agents that are approved as they join, the first match counting. Empty: a human approves each.",
+      default: [],
+    }),
+  },
+  "What an approval grants unless the approval says otherwise.",
+);
+
+const mcp = closed(
+  {
+    bridge_url: text(
+      "Address of the bridge that `mlp serve` and `mlp agent` join.",
+      "ws://127.0.0.1:8787",
+      { pattern: "^wss?://\\S+$", expects: "an address such as ws://127.0.0.1:8787" },
+    ),
+    connection_timeout: whole("Seconds that one attempt to connect may take.", 10, [1, 300]),
+    heartbeat_interval: whole("Seconds between pings on a link.", 30, [1, 3600]),
+    reconnect_delay: whole(
+      "Seconds before the second attempt to reconnect (the first is made at once); doubled each time, up to 30.",
+      1,
+      [1, 30],
+    ),
+  },
+  "The link to a bridge in another process.",
+);
+
+const model = closed(
+  {
+    model_name: text("One more name for the default agent's model.", "cursor-agent"),
+    aliases: Type.Record(Type.String({ minLength: 1 }), Type.String({ minLength: 1 }), {
+      description:
+        "Further model names: the name that an editor asks for, and the model that it means.",
+      default: {},
+    }),
+  },
+  "Names of models.",
+);
+
+const bridge = closed(
+  {
+    host: text("Address that agents and providers reach the bridge at.", "127.0.0.1"),
+    port: whole("Port of the bridge; 0 picks a free one.", 8787, PORT),
+  },
+  "The WebSocket hub where agents and providers meet.",
+);
+
+/** What `--agent` takes, too. See agent-spec.ts. */
+export const AGENT_SPEC_PATTERN = "^(rehearsal|none|openai:https?://\\S+)$";
+
+const agentSpec = Type.String({
+  pattern: AGENT_SPEC_PATTERN,
+  expects: "`rehearsal`, `none` or `openai:<base address>[#model]`",
+});
+
+const agentObject = closed(
+  {
+    connector: Type.Literal("openai"),
+    base_url: Type.String({
+      ...HTTP_ADDRESS,
+      description: "Address of the upstream, with its /v1.",
+    }),
+    model: Type.Optional(
+      Type.String({ minLength: 1, description: "The one model to offer; all of them without it." }),
+    ),
+    api_key: Type.Optional(Type.String({ minLength: 1, description: "Key for the upstream." })),
+    label: Type.Optional(Type.String({ minLength: 1, description: "Name to show to people." })),
+  },
+  "An OpenAI-compatible upstream.",
+);
+
+const agents = Type.Array(Type.Union([agentSpec, agentObject]), {
+  description:
+    "Agents that `mlp up` starts, the first being the default. Empty: one that it finds on this machine, or the rehearsal agent.",
+  default: [],
+});
+
+const store = closed(
+  {
+    url: text(
+      "Where sessions and keys are kept: `sqlite:` (in the state folder) or `sqlite:<path>`.",
+      "sqlite:",
+      {
+        pattern: "^sqlite:",
+        expects: "`sqlite:` or `sqlite:<path>`",
+      },
+    ),
+  },
+  "What has to survive a restart.",
+);
+
+const limits = closed(
+  {
+    body_bytes: whole("Largest request body on inference routes.", 10 * MEBIBYTE, [
+      KIBIBYTE,
+      256 * MEBIBYTE,
+    ]),
+    control_body_bytes: whole("Largest request body on control routes.", MEBIBYTE, [
+      KIBIBYTE,
+      16 * MEBIBYTE,
+    ]),
+    json_depth: whole("Deepest nesting of a JSON body.", 64, [8, 1000]),
+    frame_bytes: whole("Largest frame that an agent may send over the bridge.", MEBIBYTE, [
+      16 * KIBIBYTE,
+      16 * MEBIBYTE,
+    ]),
+    turn_buffer_bytes: whole(
+      "Most of one answer that waits in memory for a slow reader.",
+      MEBIBYTE,
+      [16 * KIBIBYTE, 64 * MEBIBYTE],
+    ),
+    turns_in_flight: whole("Turns running at once, over all agents.", 1000, [1, 100_000]),
+    turns_per_agent: whole("Turns that one agent runs at once.", 64, [1, 10_000]),
+    first_byte_ms: whole("Longest wait for an agent's first word.", 2 * MINUTE_MS, MILLISECONDS),
+    silence_ms: whole("Longest pause inside an answer.", 2 * MINUTE_MS, MILLISECONDS),
+    turn_ms: whole("Longest time for a whole turn.", 30 * MINUTE_MS, MILLISECONDS),
+    heartbeat_ms: whole("Time between signs of life on a stream that is silent.", 10_000, [
+      100,
+      MINUTE_MS,
+    ]),
+    drain_ms: whole("Time that open turns get to end when the server stops.", 10_000, [0, HOUR_MS]),
+  },
+  "Sizes in bytes, times in milliseconds.",
+);
+
+/** The whole configuration, with every default filled in. */
+export const Config = closed(
+  { provider, logging, security, sessions, mcp, model, bridge, agents, store, limits },
+  "Configuration of MCP Local Provider.",
+);
+export type Config = Static<typeof Config>;
+
+export type AgentEntry = Config["agents"][number];

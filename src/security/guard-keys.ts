@@ -1,0 +1,155 @@
+// Who asks, by the secret that he shows. Secrets are compared by digest, and a wrong one is answered exactly like
+// none. Pure; knows client keys by a function that finds them.
+
+import { AppError } from "../core/error.ts";
+import type { ClientKey } from "../core/ports.ts";
+import { digestOf, sameDigest } from "./digest.ts";
+import type { GuardCaller, GuardQuestion } from "./guard-question.ts";
+import type { ReadPath } from "./guard-routes.ts";
+
+export interface KeyRules {
+  /** The three tokens, in clear; only their digests are kept. */
+  readonly tokens: { readonly control: string; readonly bridge: string; readonly agent: string };
+  /** The client key of this secret if it is good now: neither expired nor revoked. */
+  readonly keys: { find(secret: string): ClientKey | undefined };
+  /** The owner's consent to serve this caller without a key; asked only where no browser is involved. */
+  readonly keyless?: (question: GuardQuestion) => boolean;
+}
+
+export interface KeyCheck {
+  /** @throws AppError invalid_api_key, forbidden, not_found */
+  callerOf(question: GuardQuestion, read: ReadPath): GuardCaller;
+  /** The client whose key is in a header, which no web page can send by itself. */
+  clientByHeader(question: GuardQuestion): GuardCaller | undefined;
+}
+
+/** Longer than any key or token: hashing more would only be work for a stranger. */
+const LONGEST_SECRET = 1_024;
+
+export function createKeyCheck({ tokens, keys, keyless }: KeyRules): KeyCheck {
+  const digests = {
+    control: digestOf(tokens.control),
+    bridge: digestOf(tokens.bridge),
+    agent: digestOf(tokens.agent),
+  };
+
+  function client(secrets: readonly string[]): GuardCaller | undefined {
+    for (const secret of secrets) {
+      const key = keys.find(secret);
+      if (key !== undefined) return { kind: "client", keyId: key.id };
+    }
+    return undefined;
+  }
+
+  function token(
+    secrets: readonly string[],
+    kinds: readonly (keyof typeof digests)[],
+  ): GuardCaller | undefined {
+    for (const secret of secrets) {
+      const digest = digestOf(secret);
+      const kind = kinds.find((each) => sameDigest(digest, digests[each]));
+      if (kind !== undefined) return { kind };
+    }
+    return undefined;
+  }
+
+  function bySecretPath({ port }: GuardQuestion, { group, path, key = "" }: ReadPath): GuardCaller {
+    const caller = port === "provider" ? client(spellings(key)) : undefined;
+    if (caller === undefined) throw unauthorised();
+    if (group === "inference" || path === "/") return caller;
+    if (group === "control") throw notYours();
+    throw new AppError("not_found", "A secret base path leads to the model routes only.");
+  }
+
+  function controller(secrets: readonly string[]): GuardCaller {
+    const caller = token(secrets, ["control"]);
+    if (caller !== undefined) return caller;
+    const isKnown = token(secrets, ["bridge", "agent"]) ?? client(secrets);
+    throw isKnown === undefined ? unauthorised() : notYours();
+  }
+
+  function asker(question: GuardQuestion, secrets: readonly string[]): GuardCaller {
+    const caller = client(secrets);
+    if (caller !== undefined) return caller;
+    if (secrets.length === 0 && !isBrowser(question) && keyless?.(question) === true) {
+      return { kind: "client", keyless: true };
+    }
+    throw unauthorised();
+  }
+
+  function joiner(question: GuardQuestion, kinds: readonly ("bridge" | "agent")[]): GuardCaller {
+    const caller = token(bearer(question), kinds);
+    if (caller === undefined) throw unauthorised();
+    return caller;
+  }
+
+  return {
+    callerOf(question, read) {
+      if (read.key !== undefined) return bySecretPath(question, read);
+      const secrets = shown(question);
+      switch (read.group) {
+        case "public":
+          if (question.method === "GET" || question.method === "HEAD") return { kind: "public" };
+          break;
+        case "inference":
+          return asker(question, secrets);
+        case "control":
+        case "dashboard":
+          return controller(secrets);
+        case "bridge":
+          return joiner(question, ["bridge", "agent"]);
+        case "mcp":
+          return joiner(question, ["agent"]);
+        case "operations":
+        case "unknown":
+          break;
+      }
+      if (question.port === "bridge") return controller(secrets);
+      const caller = client(secrets);
+      if (caller === undefined) throw unauthorised();
+      return caller;
+    },
+
+    clientByHeader: (question) => client(shown(question)),
+  };
+}
+
+/** Every secret in the headers that clients use: some send a dummy in one and the key in another. */
+function shown(question: GuardQuestion): readonly string[] {
+  const plain = [question.header("x-api-key"), question.header("api-key")];
+  return [...bearer(question), ...plain.flatMap((value) => usable(value?.trim()))];
+}
+
+function bearer(question: GuardQuestion): readonly string[] {
+  return usable(/^bearer +(\S+)\s*$/i.exec(question.header("authorization") ?? "")?.[1]);
+}
+
+function usable(secret: string | undefined): readonly string[] {
+  return secret === undefined || secret === "" || secret.length > LONGEST_SECRET ? [] : [secret];
+}
+
+/** A key in a path may have been percent-encoded on the way. */
+function spellings(secret: string): readonly string[] {
+  if (secret.length > LONGEST_SECRET) return [];
+  try {
+    const decoded = decodeURIComponent(secret);
+    return decoded === secret ? [secret] : [secret, decoded];
+  } catch {
+    return [secret];
+  }
+}
+
+function isBrowser(question: GuardQuestion): boolean {
+  return ["origin", "referer", "sec-fetch-site"].some((name) => question.header(name) !== null);
+}
+
+function unauthorised(): AppError {
+  return new AppError(
+    "invalid_api_key",
+    "A valid key is required. Send it as: Authorization: Bearer <key>",
+  );
+}
+
+function notYours(): AppError {
+  return new AppError("forbidden", "This needs the control token; this key is for something else.");
+}

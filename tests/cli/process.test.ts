@@ -1,0 +1,157 @@
+// The program as a shell sees it: a child process, its two streams and its exit code.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+
+import packageJson from "../../package.json" with { type: "json" };
+import { createHome, createStub } from "./support.ts";
+import type { FakeHome, StubServer } from "./support.ts";
+
+const main = new URL("../../src/main.ts", import.meta.url).pathname;
+
+let home: FakeHome;
+let stub: StubServer;
+beforeAll(() => {
+  home = createHome();
+  home.secret("api-key", "the-key");
+  const model = { name: "m", modified_at: "", details: { family: "x".repeat(100) } };
+  stub = createStub({ "GET /api/tags": { models: Array.from({ length: 20_000 }, () => model) } });
+  home.runFile({ kind: "up", api: stub.url });
+});
+afterAll(async () => {
+  await stub.stop();
+  home.remove();
+});
+
+interface Options {
+  readonly env?: Record<string, string>;
+  readonly cwd?: string;
+}
+
+async function run(argv: readonly string[], { env = {}, cwd = home.path }: Options = {}) {
+  const child = Bun.spawn([process.execPath, main, ...argv], {
+    cwd,
+    env: { MLP_HOME: home.path, PATH: "", ...env },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { stdout, stderr, code };
+}
+
+describe("mlp in a shell", () => {
+  test("--version prints the version, mlp version more", async () => {
+    const { version } = packageJson;
+    expect(await run(["--version"])).toEqual({ stdout: `${version}\n`, stderr: "", code: 0 });
+    expect((await run(["version"])).stdout).toStartWith(`mlp ${version} (Bun ${Bun.version}, `);
+    const facts = JSON.parse((await run(["version", "--json"])).stdout) as unknown;
+    expect(facts).toMatchObject({ version, bun: Bun.version });
+  });
+
+  test("--help lists the commands on stdout", async () => {
+    const { stdout, stderr, code } = await run(["--help"]);
+    expect(code).toBe(0);
+    expect(stderr).toBe("");
+    const names = [
+      "up",
+      "serve",
+      "bridge",
+      "agent",
+      "sessions",
+      "keys",
+      "list",
+      "ps",
+      "show",
+      "run",
+    ];
+    for (const name of [...names, "health", "version"]) {
+      expect(stdout).toMatch(new RegExp(`^  ${name} +[A-Z]`, "m"));
+    }
+  });
+
+  test.each([
+    [["sesions", "list"], "mlp: no command `sesions`, did you mean `sessions`?"],
+    [["sessions", "aprove", "x"], "mlp: no command `aprove`, did you mean `approve`?"],
+    [["up", "--prot", "1"], "mlp: No flag registered for --prot, did you mean --port?"],
+    [["--prot", "1"], "mlp: No flag registered for --prot, did you mean --port?"],
+    [["list", "--bogus"], "mlp: No flag registered for --bogus"],
+    [["list", "extra"], 'mlp: Too many arguments, expected 0 but encountered "extra"'],
+    [["up", "--constructor", "x"], "mlp: no flag --constructor"],
+    [["constructor"], "mlp: no command `constructor`"],
+    [["keys", "toString"], "mlp: no command `toString`"],
+    [["run", "m", "--x"], "mlp: --x is no flag"],
+    [["up", "--port="], "mlp: --port= is no flag"],
+    [["up", "--port"], "mlp: Expected input for flag --port"],
+    [
+      ["up", "--port", "1", "--port", "2"],
+      'mlp: Too many arguments for --port, encountered "2" after "1"',
+    ],
+    [["zzzzzz"], "mlp: no command `zzzzzz`, mlp --help lists them"],
+  ])("%j is wrong usage: one line on stderr, exit code 2", async (argv, line) => {
+    expect(await run(argv)).toEqual({ stdout: "", stderr: `${line}\n`, code: 2 });
+  });
+
+  test("a wrong configuration is one line, exit code 2", async () => {
+    const file = join(home.path, "wrong.yaml");
+    writeFileSync(file, "provider:\n  port: 0\n  prot: 1\n");
+    expect(await run(["up", "--config", file])).toEqual({
+      stdout: "",
+      stderr: `mlp: ${file}:3: provider.prot: unknown key, did you mean port?\n`,
+      code: 2,
+    });
+    expect(await run(["up"], { env: { MLP_PROVIDER_PORT: "x" } })).toEqual({
+      stdout: "",
+      stderr: "mlp: MLP_PROVIDER_PORT: expected a whole number from 0 to 65535, got text\n",
+      code: 2,
+    });
+    expect(await run(["list"], { env: { MLP_HOME: "here" } })).toEqual({
+      stdout: "",
+      stderr: "mlp: MLP_HOME: expected an absolute path\n",
+      code: 2,
+    });
+  });
+
+  test("a configuration in the working folder counts for nothing", async () => {
+    const cwd = join(home.path, "hostile");
+    mkdirSync(cwd);
+    for (const name of ["config.yaml", "mlp.yaml", "config.example.yaml"]) {
+      writeFileSync(join(cwd, name), "not: valid\n");
+    }
+    expect((await run(["sessions", "approve", "x"], { cwd })).stderr).toContain("control-token");
+  });
+
+  test("all of a long answer reaches a pipe before the end", async () => {
+    const { stdout, code } = await run(["list", "--json"]);
+    expect(code).toBe(0);
+    expect(stdout.length).toBeGreaterThan(3_000_000);
+    expect(JSON.parse(stdout)).toHaveProperty("models");
+  });
+
+  test("a reader that goes away is no failure", async () => {
+    const child = Bun.spawn([process.execPath, main, "list"], {
+      env: { MLP_HOME: home.path },
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const reader = child.stdout.getReader();
+    await reader.read();
+    await reader.cancel();
+    expect(await new Response(child.stderr).text()).toBe("");
+    expect(await child.exited).toBe(0);
+  });
+
+  test("a proxy in the environment gets neither request nor key", async () => {
+    const proxy = createStub({});
+    const env = { HTTP_PROXY: proxy.url, http_proxy: proxy.url, NO_PROXY: "elsewhere.example" };
+    expect((await run(["list"], { env })).code).toBe(0);
+    expect(proxy.seen).toEqual([]);
+    await proxy.stop();
+  });
+});
