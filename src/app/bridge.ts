@@ -89,7 +89,6 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
   const listening = listen<HubSocketData>({
     host: config.bridge.host,
     port: config.bridge.port,
-    maxBodyBytes: config.limits.control_body_bytes,
     websocket: hub.websocket,
     log,
     gateFor: (port) =>

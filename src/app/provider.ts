@@ -84,7 +84,6 @@ export function openProvider(parts: ProviderParts): Provider {
   const listening = listen<undefined>({
     host: config.provider.host,
     port: config.provider.port,
-    maxBodyBytes: limits.body_bytes,
     log,
     gateFor: (port) =>
       createGate<undefined>({

@@ -5,24 +5,22 @@ import { createRemoteHub } from "../bridge/remote-hub.ts";
 import type { RemoteHub } from "../bridge/remote-hub.ts";
 import type { LinkHealth } from "../http/routes-operations.ts";
 import { linkTiming } from "./link-timing.ts";
+import { logSessions } from "./log-sessions.ts";
 import { openPlace } from "./place.ts";
 import { openProvider } from "./provider.ts";
-import { leaveRunFile } from "./run-file.ts";
-import { createShutdown } from "./shutdown.ts";
-import { createSystem } from "./system.ts";
+import { start } from "./start.ts";
 import type { System } from "./system.ts";
 import type { Running, StartSettings } from "./types.ts";
 import { VERSION } from "./version.ts";
 
 /** @throws AppError saying what keeps it from starting; a bridge that is away does not */
-export async function startServe(settings: StartSettings): Promise<Running> {
-  const { config, log, paths } = settings;
-  const system = createSystem();
-  const shutdown = createShutdown(log);
-  try {
-    const place = await openPlace({ ...settings, system, shutdown });
+export function startServe(settings: StartSettings): Promise<Running> {
+  return start(settings, async (base) => {
+    const { config, log, system, shutdown } = base;
+    const url = config.mcp.bridge_url;
+    const place = await openPlace(base);
     const hub = createRemoteHub({
-      url: config.mcp.bridge_url,
+      url,
       token: place.secrets.bridgeToken.value,
       name: `mlp ${VERSION}`,
       clock: system.clock,
@@ -30,49 +28,31 @@ export async function startServe(settings: StartSettings): Promise<Running> {
       log,
       openSocket: openBunSocket,
       ...linkTiming(config),
-      onState: (state) => log.info({ bridge: config.mcp.bridge_url, ...state }, "bridge link"),
+      onState: (state) => log.info({ bridge: url, ...state }, "bridge link"),
     });
     shutdown.onClose("bridge link", () => hub.close());
     const provider = openProvider({
-      ...settings,
+      ...base,
       ...place,
-      system,
-      shutdown,
       sessions: hub,
       administration: undefined,
       link: () => remoteHealth(hub, system),
     });
+    logSessions(hub, log);
     hub.start();
     const api = `http://127.0.0.1:${provider.listening.port}`;
-    const removeRunFile = leaveRunFile(paths.run, {
-      kind: "serve",
-      api,
-      bridge: config.mcp.bridge_url,
-      control: api,
-    });
-    shutdown.onClose("run file", removeRunFile);
     return {
-      ready: {
-        event: "ready",
-        api,
-        bridge: config.mcp.bridge_url,
-        dashboard: null,
-        agent: null,
-        version: VERSION,
-      },
+      api,
+      bridge: url,
+      agent: null,
+      found: { kind: "serve", control: api },
       notes: {
-        chosenAgent: { spec: "none", why: `agents join the bridge at ${config.mcp.bridge_url}` },
+        chosenAgent: { spec: "none", why: `agents join the bridge at ${url}` },
         foundUnsupported: [],
         ...place.keyNotes,
       },
-      failed: new Promise(() => undefined),
-      close: () => shutdown.close(config.limits.drain_ms),
-      abort: () => shutdown.abort(),
     };
-  } catch (error) {
-    await shutdown.abort();
-    throw error;
-  }
+  });
 }
 
 function remoteHealth(hub: RemoteHub, { clock }: System): LinkHealth {

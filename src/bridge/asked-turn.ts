@@ -32,8 +32,8 @@ const COMPACT_AT = 1024;
 const DONE: Step = { done: true, value: undefined };
 
 export function createAskedTurn(owner: AskedTurnEvents): AskedTurn {
-  let queue: TurnEvent[] = [];
-  let worth: number[] = [];
+  const queue: TurnEvent[] = [];
+  const worth: number[] = [];
   let head = 0;
   let begun = false;
   let ended = false;
@@ -73,9 +73,10 @@ export function createAskedTurn(owner: AskedTurnEvents): AskedTurn {
     else waiting.reject(error);
   }
 
+  /** The arrays are kept: a reader that keeps up empties them at every chunk. */
   function clear(): void {
-    queue = [];
-    worth = [];
+    queue.length = 0;
+    worth.length = 0;
     head = 0;
   }
 

@@ -97,7 +97,10 @@ function asFrame(checked: JsonObject): Frame {
 
 /** Only the JSON Schemas that a request carries can be deep: everything else is closed. */
 function shallow(type: FrameType, value: JsonObject): boolean {
-  return type !== "model_invoke" || within(value["payload"], MAX_DEPTH + 6);
+  if (type !== "model_invoke") return true;
+  const { payload } = value;
+  if (!isJsonObject(payload)) return false;
+  return within(payload["tools"], MAX_DEPTH + 5) && within(payload["response_format"], MAX_DEPTH + 5);
 }
 
 function within(value: JsonValue | undefined, depth: number): boolean {

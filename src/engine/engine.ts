@@ -11,7 +11,7 @@ import { createOpenTurns } from "./open-turns.ts";
 import type { OpenTurn, OpenTurnLimits } from "./open-turns.ts";
 import { createParkedTurns } from "./parked.ts";
 import { createRetryGuard, repeatOf } from "./retries.ts";
-import type { Attempt, Memory } from "./retries.ts";
+import type { Attempt, Ending, Memory } from "./retries.ts";
 import { runTurn } from "./run-turn.ts";
 import type { Sink, TurnEnd, TurnLimits } from "./run-turn.ts";
 import { createTurnStop } from "./turn-stop.ts";
@@ -104,7 +104,11 @@ export function createEngine(deps: EngineDeps): Engine {
     if (draining) throw shutdown();
     const known = retries.find(caller);
     if (known !== undefined)
-      return { id: caller.requestId, sessionId: undefined, run: (sink) => repeat(known, sink) };
+      return {
+        id: caller.requestId,
+        sessionId: undefined,
+        run: (sink) => repeat(retries.whenEnded(known), sink),
+      };
     const memory = retries.remember(caller);
     try {
       return await admitNew(request, caller, { memory, signal });
@@ -210,18 +214,6 @@ export function createEngine(deps: EngineDeps): Engine {
     });
   }
 
-  /** A repeated outcome: the joined turn's end, replayed. */
-  async function repeat(memory: Memory, sink: Sink | undefined): Promise<TurnEnd> {
-    try {
-      const result = repeatOf(await retries.whenEnded(memory));
-      if (sink !== undefined) for (const event of eventsOf(result)) await sink(event);
-      return { outcome: "done", result, usage: result.finish.usage, firstEventAt: undefined };
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      return { outcome: error.kind.outcome, error, usage: undefined, firstEventAt: undefined };
-    }
-  }
-
   return {
     admit,
     openTurns: () => openTurns.list().map(({ stop: _stop, ...turn }) => turn),
@@ -247,6 +239,18 @@ interface Job {
   readonly turn: Turn;
   readonly fallback: Turn | undefined;
   readonly memory: Memory;
+}
+
+/** A repeated outcome: the joined turn's end, replayed. */
+async function repeat(ended: Promise<Ending>, sink: Sink | undefined): Promise<TurnEnd> {
+  try {
+    const result = repeatOf(await ended);
+    if (sink !== undefined) for (const event of eventsOf(result)) await sink(event);
+    return { outcome: "done", result, usage: result.finish.usage, firstEventAt: undefined };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { outcome: error.kind.outcome, error, usage: undefined, firstEventAt: undefined };
+  }
 }
 
 /** The client's hanging up ends the turn. Nothing is taken off again: the signal goes with its request. */

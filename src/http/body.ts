@@ -34,7 +34,7 @@ export function createBodyReader<S extends TSchema>(
   const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
   return {
     read: async (request) => {
-      const bytes = inflate(await readBytes(request), request, limits);
+      const bytes = inflate(await readBytes(request, limits), request, limits);
       const value = parse(bytes, strictUtf8);
       refuseShape(value, limits.jsonDepth);
       if (check.Check(value)) return { value, bytes };
@@ -43,14 +43,31 @@ export function createBodyReader<S extends TSchema>(
   };
 }
 
-async function readBytes(request: Request): Promise<Uint8Array> {
+async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Array> {
   try {
-    return await request.bytes();
+    // A declared size has been judged by the guard; a body without one is counted as it comes.
+    if (request.headers.has("content-length")) return await request.bytes();
+    return await readCounted(request.body, limits);
   } catch (cause) {
+    if (cause instanceof AppError) throw cause;
     throw new AppError("client_cancelled", "The client hung up before its request was whole.", {
       cause,
     });
   }
+}
+
+async function readCounted(
+  body: ReadableStream<Uint8Array> | null,
+  limits: BodyLimits,
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of body ?? []) {
+    size += piece.byteLength;
+    if (size > limits.bodyBytes) throw tooLarge(limits);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
 }
 
 function inflate(bytes: Uint8Array, request: Request, limits: BodyLimits): Uint8Array {
@@ -87,28 +104,33 @@ function parse(bytes: Uint8Array, strictUtf8: TextDecoder): unknown {
   }
 }
 
-/** Depth, and keys that could reach a prototype. Iterative: a deep body must not end in a stack overflow. */
+/** Depth, and keys that could reach a prototype. Level by level: a deep body must not end in a stack overflow. */
 function refuseShape(root: unknown, depth: number): void {
-  let level: unknown[] = [root];
-  for (let at = 0; level.length > 0; at += 1) {
+  let level: object[] = isNode(root) ? [root] : [];
+  for (let at = 1; level.length > 0; at += 1) {
     if (at > depth) throw new AppError("invalid_request", "The body is nested too deeply.");
-    const next: unknown[] = [];
+    const next: object[] = [];
     for (const node of level) {
-      if (typeof node !== "object" || node === null) continue;
-      if (Array.isArray(node)) {
-        for (const item of node) if (typeof item === "object" && item !== null) next.push(item);
-        continue;
-      }
-      for (const key of RESERVED_KEYS) {
-        if (Object.hasOwn(node, key)) {
-          throw new AppError("invalid_request", `The body has a key named ${key}.`);
-        }
-      }
-      for (const item of Object.values(node)) {
-        if (typeof item === "object" && item !== null) next.push(item);
-      }
+      refuseReservedKeys(node);
+      for (const child of childrenOf(node)) if (isNode(child)) next.push(child);
     }
     level = next;
+  }
+}
+
+function isNode(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function childrenOf(node: object): readonly unknown[] {
+  return Array.isArray(node) ? node : Object.values(node);
+}
+
+function refuseReservedKeys(node: object): void {
+  if (Array.isArray(node)) return;
+  for (const key of RESERVED_KEYS) {
+    if (!Object.hasOwn(node, key)) continue;
+    throw new AppError("invalid_request", `The body has a key named ${key}.`);
   }
 }
 

@@ -84,7 +84,9 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
     path: string,
   ): Response {
     deps.log.debug({ requestId, code: verdict.error.code }, "request refused");
-    return stamped(failureResponse(verdict.error, path), requestId);
+    // The dialect that answers is the one behind a secret base path.
+    const shaped = path.replace(/^\/+k\/[^/]+(?=\/)/, "");
+    return stamped(failureResponse(verdict.error, shaped), requestId);
   }
 
   function upgrade(

@@ -94,7 +94,8 @@ function callerOf(
   return {
     requestId: visit.requestId,
     keyId,
-    fingerprint: fingerprint(`${keyId} ${visit.path}`),
+    // Pinned to another session, the same body is another request.
+    fingerprint: fingerprint(`${keyId} ${visit.path} ${headers.get("x-mcp-session") ?? ""}`),
     idempotencyKey: headers.get("idempotency-key") ?? undefined,
     retryCount: Number(headers.get("x-stainless-retry-count") ?? 0) || 0,
     pin: headers.get("x-mcp-session") ?? undefined,

@@ -18,7 +18,6 @@ export interface ListenSettings<Data> {
   /** Made once the port is known: Host and Origin are judged by it. */
   readonly gateFor: (port: number) => Gate<Data>;
   readonly websocket?: WebSocketHandler<Data>;
-  readonly maxBodyBytes: number;
   readonly log: Log;
 }
 
@@ -64,7 +63,8 @@ function open<Data>(
       port,
       fetch,
       idleTimeout: IDLE_SECONDS,
-      maxRequestBodySize: settings.maxBodyBytes,
+      // Sizes are the guard's and the body reader's to judge: the platform's own 413 has no body and no id.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       development: false,
       ...(settings.websocket === undefined ? {} : { websocket: settings.websocket }),
     } as Bun.Serve.Options<Data>);

@@ -1,14 +1,12 @@
 // The Ollama dialect's routes. What a field means is in dialects/ollama; here it only meets HTTP.
 
 import { Elysia } from "elysia";
-import { AppError } from "../core/error.ts";
 import type { TurnRequest } from "../core/turn.ts";
 import {
   decodeChat,
   decodeEmbed,
   decodeEmbeddings,
   decodeGenerate,
-  decodeModelName,
 } from "../dialects/ollama/decode.ts";
 import { createChatStream, createGenerateStream } from "../dialects/ollama/encode.ts";
 import {
@@ -20,14 +18,13 @@ import {
   encodeGenerate,
   encodeGenerateLifecycle,
 } from "../dialects/ollama/encode-whole.ts";
-import { encodePs, encodeShow, encodeTags, encodeVersion } from "../dialects/ollama/models.ts";
 import * as Answer from "../dialects/ollama/answer-schema.ts";
 import * as Schema from "../dialects/ollama/schema.ts";
-import type { ListedModel } from "../engine/catalog.ts";
 import { createBodyReader } from "./body.ts";
 import type { AnswerCodec } from "./inference.ts";
 import { operation } from "./operation.ts";
-import type { DialectDeps } from "./routes-openai.ts";
+import { about, createListing, ollamaModelRoutes } from "./routes-ollama-models.ts";
+import type { OllamaDeps } from "./routes-ollama-models.ts";
 
 /** What the dialect's decoders answer: a call to run, or one that only asks whether the model is there. */
 type Decoded =
@@ -41,25 +38,13 @@ type Lifecycle = (
 
 const NDJSON = "application/x-ndjson";
 
-export interface OllamaDeps extends DialectDeps {
-  /** SHA-256 in hex, for digests of models. */
-  readonly sha256: (text: string) => string;
-}
-
 export function ollamaRoutes(deps: OllamaDeps) {
   const { clock } = deps;
   const chatBody = createBodyReader(Schema.ChatRequest, deps.limits);
   const generateBody = createBodyReader(Schema.GenerateRequest, deps.limits);
-  const showBody = createBodyReader(Schema.ShowRequest, deps.limits);
   const embedBody = createBodyReader(Schema.EmbedRequest, deps.limits);
   const embeddingsBody = createBodyReader(Schema.EmbeddingsRequest, deps.limits);
-  const listing = { modifiedAt: deps.startedAt, sha256: deps.sha256 };
-
-  function find(name: string): ListedModel {
-    const found = deps.catalog.find(name, deps.sessions.list());
-    if (found !== undefined) return found;
-    throw new AppError("model_not_found", "model not found; see /api/tags", { param: "model" });
-  }
+  const models = createListing(deps);
 
   function answer(
     request: Request,
@@ -71,7 +56,7 @@ export function ollamaRoutes(deps: OllamaDeps) {
   ): Promise<Response> {
     const { decoded, bytes } = asked;
     if (decoded.action !== "run") {
-      find(decoded.model);
+      models.find(decoded.model);
       const meta = { id: "", model: decoded.model, created: clock.now() };
       return Promise.resolve(Response.json(forms.lifecycle(meta, decoded.action)));
     }
@@ -132,30 +117,6 @@ export function ollamaRoutes(deps: OllamaDeps) {
     );
   }
 
-  async function show(request: Request): Promise<object> {
-    const { value } = await showBody.read(request);
-    return encodeShow(find(decodeModelName(value)), listing);
-  }
-
-  function running(): object {
-    const sessions = deps.sessions
-      .list()
-      .filter((session) => session.status === "active" && session.connected);
-    const models = sessions.flatMap((session) =>
-      session.models.map((model) => ({
-        model,
-        connector: session.connector,
-        expiresAt: session.expiresAt,
-      })),
-    );
-    return encodePs(models, listing);
-  }
-
-  const about = (summary: string, schemas: Partial<Parameters<typeof operation>[0]> = {}) => ({
-    parse: "none" as const,
-    detail: operation({ summary, tag: "Ollama", ...schemas }),
-  });
-
   return new Elysia({ name: "ollama", normalize: false })
     .post(
       "/api/chat",
@@ -191,26 +152,7 @@ export function ollamaRoutes(deps: OllamaDeps) {
         answer: Answer.EmbeddingsAnswer,
       }),
     )
-    .post(
-      "/api/show",
-      ({ request }) => show(request),
-      about("Describe a model", { body: Schema.ShowRequest, answer: Answer.ShowAnswer }),
-    )
-    .get(
-      "/api/tags",
-      () => encodeTags(deps.catalog.list(deps.sessions.list()), listing),
-      about("List the models", { answer: Answer.TagsAnswer }),
-    )
-    .get(
-      "/api/ps",
-      running,
-      about("List the models whose agent is connected", { answer: Answer.PsAnswer }),
-    )
-    .get(
-      "/api/version",
-      () => encodeVersion(),
-      about("The version of Ollama's API that this is", { answer: Answer.VersionAnswer }),
-    );
+    .use(ollamaModelRoutes(deps, models));
 }
 
 /** The text that every Ollama client probes for. It needs no key, and says nothing else. */

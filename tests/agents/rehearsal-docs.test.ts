@@ -152,7 +152,7 @@ describe("docs/rehearsal.md", () => {
 
   test("the directives of its table are all understood", async () => {
     const shown = Array.from(
-      page.matchAll(/^\| `(\/rehearse [^`]+)` \|/gm),
+      page.matchAll(/^\| `(\/rehearse [^`]+)` *\|/gm),
       ([, line]) => line ?? "",
     );
     expect(shown).toHaveLength(Object.keys(DIRECTIVE_FORMS).length);

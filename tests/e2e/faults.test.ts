@@ -170,7 +170,8 @@ test("an agent that is started twice: the second takes over, and each turn of th
   const second = await suite.start(agentArgs, { home: agent.home });
   expect(await untilSession(second, "active")).toBe(sessionId);
   for (const end of await ends()) expectDefiniteEnd(end);
-  await agent.log.until((line) => line["state"] === "stopped", { what: "that it was replaced" });
+  expect(await agent.exited).toBe(1);
+  expect(agent.stderr()).toContain("mlp: another process has taken over");
   await untilServed(serve, "rehearsal");
   await expectService(serve, `${topology.prompts.nonce} After the take-over.`);
   await second.log.until(({ msg }) => msg === "rehearsal turn ended", { what: "that it answered" });

@@ -144,12 +144,13 @@ async function loseTheAgent(before: number): Promise<readonly Entry[]> {
     }),
   );
   await Promise.all(streams.map((stream) => stream.until("words ")));
-  // What became of all the others has been heard before the agent goes.
+  // All that the agent has to tell is in its log before it goes.
   const isEnd = (msg: string) =>
     msg === "rehearsal turn ended" || msg === "rehearsal turn cancelled";
   await agent.log.until(() => agent.log.lines.filter(({ msg }) => isEnd(msg)).length >= before, {
     what: "the ends of all turns",
   });
+  await untilAll(agent, "rehearsal turn started", before + streams.length);
   await agent.kill9();
   for (const stream of streams) {
     const { text } = await stream.rest();

@@ -138,6 +138,8 @@ describe("one agent's session, from asking to its end", () => {
       ({ msg, turn }) => msg === "rehearsal turn cancelled" && turn === stream.requestId,
     );
     await untilSession(agent, "revoked");
+    expect(await agent.exited).toBe(1);
+    expect(agent.stderr()).toEndWith("mlp: the session was revoked\n");
     const ended = await serve.log.until(
       ({ msg, turnId }) => msg === "turn ended" && turnId === stream.requestId,
     );
@@ -152,6 +154,8 @@ describe("one agent's session, from asking to its end", () => {
     const id = await untilSession(denied, "pending");
     expect((await sessions("deny", "denied-agent")).code).toBe(0);
     await untilSession(denied, "denied");
+    expect(await denied.exited).toBe(1);
+    expect(denied.stderr()).toEndWith("mlp: the session was denied\n");
     expect(await statusOf(id)).toBe("denied");
     expect(refusal(await chat(say("denied"), id))).toBe("403 session_denied");
   });
@@ -203,7 +207,7 @@ describe("what an approval grants", () => {
   });
 
   test("a grant that runs out ends an open stream in-band, and is asked for again", async () => {
-    const [brief, sessionId] = await join("brief-agent", "--ttl", "2s");
+    const [brief, sessionId] = await join("brief-agent", "--ttl", "3s");
     const prompt = `Until it expires.\n/rehearse say "first words "\n/rehearse hang`;
     const body = chatBody(prompt, { stream: true });
     const stream = await openStream(serve, "/v1/chat/completions", body, {

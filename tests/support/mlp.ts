@@ -1,6 +1,7 @@
 // The compiled binary as a user has it: started from an empty folder, without PATH and without anything of this
 // repository in reach. Every process belongs to a suite, which ends them all and makes sure that none is left.
 
+import { setDefaultTimeout } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -81,12 +82,16 @@ export interface Suite {
 
 type Child = Bun.Subprocess<"ignore", "pipe", "pipe">;
 
+/** Longer than any wait within a test, so that the wait says what did not come. */
+const TEST_MS = 40_000;
 const READY_MS = 15_000;
 /** How long open turns may take to end at the end of a suite, and a process that is told twice. */
 const DRAIN_MS = 2_000;
 const STOP_MS = 5_000;
 
+/** The first thing in a test file: it also gives its tests time for processes that start on a busy machine. */
 export function createSuite(): Suite {
+  setDefaultTimeout(TEST_MS);
   if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing; run: bun run build`);
   const root = realpathSync(mkdtempSync(join(tmpdir(), "mlp-e2e-")));
   const secrets = createSecrets();
