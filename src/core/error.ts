@@ -51,6 +51,8 @@ export const ERRORS = {
   // Nobody to answer, or no room.
   no_active_session: kind(503, "operator", "refused"),
   too_busy: kind(503, "ours", "refused", true),
+  rate_limited: kind(429, "client", "refused", true),
+  audit_unavailable: kind(503, "operator", "refused", true),
   // The agent.
   agent_lost: kind(502, "agent", "agent_lost"),
   agent_error: kind(502, "agent", "error"),

@@ -100,6 +100,76 @@ export interface KeyStore {
   save(key: ClientKey): Promise<void>;
 }
 
+/** What a limit counts for: a client key (or a peer's address where there is no key), or a session. */
+export interface RateSubject {
+  readonly kind: "key" | "session";
+  readonly id: string;
+  /** Over any 60 s; `null`: none. */
+  readonly requestsPerMinute: number | null;
+  readonly tokensPerMinute: number | null;
+}
+
+/** Where a subject stands after a reservation. Resets are milliseconds until the full limit is free again. */
+export interface RateState {
+  readonly limitRequests: number | null;
+  readonly remainingRequests: number | null;
+  readonly resetRequestsMs: number;
+  readonly limitTokens: number | null;
+  readonly remainingTokens: number | null;
+  readonly resetTokensMs: number;
+}
+
+/** A request that was let through. Exactly one of the two is called, once; later calls do nothing. */
+export interface Reservation {
+  /** Of the subject that is closest to its limits. */
+  readonly state: RateState;
+  /** The turn ended: its real tokens take the place of the reserved ones. `undefined`: the reserved ones stand. */
+  settle(tokens: number | undefined): void;
+  /** The turn never reached an agent: the request and its tokens are given back. */
+  refund(): void;
+}
+
+export interface RateLimiter {
+  /** Counts for all subjects or for none. @throws AppError rate_limited with `retryAfterMs` */
+  reserve(subjects: readonly RateSubject[], tokens: number): Reservation;
+  /** Where a subject stands, without counting. */
+  look(subject: RateSubject): RateState;
+}
+
+/** Everything worth keeping about who did what. Fields as the audit's schema names them; never a prompt or a secret. */
+export interface AuditEntry {
+  readonly eventType: "REQUEST" | "RESPONSE" | "ERROR" | "SECURITY" | "SESSION";
+  /** The finer name: authentication, model_request, rate_limit_exceeded, session_created, security_violation… */
+  readonly event: string;
+  readonly requestId?: string | undefined;
+  readonly sessionId?: string | undefined;
+  readonly keyId?: string | undefined;
+  readonly clientIp?: string | undefined;
+  readonly userAgent?: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly method?: string | undefined;
+  readonly statusCode?: number | undefined;
+  readonly processingTimeMs?: number | undefined;
+  readonly requestSizeBytes?: number | undefined;
+  readonly responseSizeBytes?: number | undefined;
+  /** HMAC-SHA-256 of the body with the installation's own key, in hex. */
+  readonly promptHash?: string | undefined;
+  readonly model?: string | undefined;
+  readonly outcome?: string | undefined;
+  readonly promptTokens?: number | undefined;
+  readonly completionTokens?: number | undefined;
+  readonly errorDetails?: string | undefined;
+  readonly securityFlags?: readonly string[] | undefined;
+}
+
+/** The audit. Both throw `AppError` audit_unavailable when the record cannot be written: then nothing may go on. */
+export interface Audit {
+  /** Written before it returns; on disk within 100 ms or 256 records. */
+  write(entry: AuditEntry): void;
+  /** Resolves when it is on disk. For what a human decides. */
+  writeThrough(entry: AuditEntry): Promise<void>;
+}
+
 /** Time. `now` is the wall clock (ms since the epoch, for records); `monotonic` (ms) is for measuring and deadlines. */
 export interface Clock {
   now(): number;
