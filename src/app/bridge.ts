@@ -19,6 +19,7 @@ import { createGuard } from "../security/guard.ts";
 import type { KeyRing } from "../security/keys.ts";
 import type { Secrets } from "../security/secrets.ts";
 import type { Store } from "../store/sqlite.ts";
+import { linkTiming } from "./link-timing.ts";
 import { checkExposure, guardRules } from "./guard-rules.ts";
 import type { Shutdown } from "./shutdown.ts";
 import type { System } from "./system.ts";
@@ -64,6 +65,7 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
     random,
     log,
     version: VERSION,
+    times: linkTiming(config).times,
     limits: { ...linkLimits(config.limits.body_bytes), answer_bytes: config.limits.frame_bytes },
   });
   const link = (): LinkHealth => embeddedHealth(hub);

@@ -12,6 +12,7 @@ import { loadSecrets } from "../security/secrets.ts";
 import { createTokenFile } from "./token-file.ts";
 import { createAgent, readScript, shownSpec } from "./agents.ts";
 import { linkTiming } from "./link-timing.ts";
+import { reportLink } from "./report-link.ts";
 import { start } from "./start.ts";
 import type { Base } from "./start.ts";
 import type { Running, StartSettings } from "./types.ts";
@@ -34,6 +35,7 @@ export function startAgent(settings: AgentSettings): Promise<Running> {
     const { agentId } = agent.info;
     const secrets = loadSecrets({ dir: paths.secrets, env: base.env, only: ["agentToken"] });
     const failed = Promise.withResolvers<Error>();
+    const report = reportLink(log, { url, secret: "MLP_AGENT_TOKEN", about: { agentId } });
     const runner = createRunner({
       url,
       token: secrets.agentToken.value,
@@ -46,7 +48,7 @@ export function startAgent(settings: AgentSettings): Promise<Running> {
       ...linkTiming(config),
       onSession: ({ sessionId, status }) => log.info({ sessionId, status, agentId }, "session"),
       onState: (state) => {
-        log.info({ bridge: url, agentId, ...state }, "bridge link");
+        report(state);
         // Denied, revoked or replaced: asking again is for a human to decide.
         if (state.state === "stopped") failed.resolve(new AppError("agent_lost", state.reason));
       },

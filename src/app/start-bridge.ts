@@ -1,5 +1,6 @@
 // `mlp bridge`: the hub alone. Agents and providers come to it from other processes.
 
+import { addressOf } from "./address.ts";
 import { openBridge } from "./bridge.ts";
 import { logSessions } from "./log-sessions.ts";
 import { openPlace } from "./place.ts";
@@ -14,9 +15,12 @@ export function startBridge(settings: StartSettings): Promise<Running> {
     logSessions(sessions, base.log);
     return {
       api: null,
-      bridge: `ws://127.0.0.1:${listening.port}`,
+      bridge: addressOf("ws", base.config.bridge.host, listening.port),
       agent: null,
-      found: { kind: "bridge", control: `http://127.0.0.1:${listening.port}` },
+      found: {
+        kind: "bridge",
+        control: addressOf("http", base.config.bridge.host, listening.port),
+      },
       notes: {
         chosenAgent: { spec: "none", why: "agents join with: mlp agent <connector>" },
         foundUnsupported: [],

@@ -8,6 +8,7 @@ import { linkTiming } from "./link-timing.ts";
 import { logSessions } from "./log-sessions.ts";
 import { openPlace } from "./place.ts";
 import { openProvider } from "./provider.ts";
+import { reportLink } from "./report-link.ts";
 import { start } from "./start.ts";
 import type { System } from "./system.ts";
 import type { Running, StartSettings } from "./types.ts";
@@ -28,7 +29,7 @@ export function startServe(settings: StartSettings): Promise<Running> {
       log,
       openSocket: openBunSocket,
       ...linkTiming(config),
-      onState: (state) => log.info({ bridge: url, ...state }, "bridge link"),
+      onState: reportLink(log, { url, secret: "MLP_BRIDGE_TOKEN" }),
     });
     shutdown.onClose("bridge link", () => hub.close());
     const provider = openProvider({

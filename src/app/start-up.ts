@@ -1,6 +1,7 @@
 // `mlp up`: provider, bridge and agents in one process. Turns go to the agents directly; the bridge's port is
 // for agents and providers in other processes.
 
+import { addressOf } from "./address.ts";
 import { chooseAgents, createAgent } from "./agents.ts";
 import { openBridge } from "./bridge.ts";
 import { logSessions } from "./log-sessions.ts";
@@ -26,10 +27,11 @@ export function startUp(
       link: bridge.link,
     });
     logSessions(bridge.sessions, base.log);
-    const api = `http://127.0.0.1:${provider.listening.port}`;
+    const { config } = base;
+    const api = addressOf("http", config.provider.host, provider.listening.port);
     return {
       api,
-      bridge: `ws://127.0.0.1:${bridge.listening.port}`,
+      bridge: addressOf("ws", config.bridge.host, bridge.listening.port),
       agent: chosen.notes.chosenAgent.spec,
       found: { kind: "up", control: api },
       notes: { ...chosen.notes, ...place.keyNotes },

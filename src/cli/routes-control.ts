@@ -43,9 +43,15 @@ const approve = buildCommand<ApproveFlags, [string], CliContext>({
         brief: "Do not ask; needed without a terminal",
       },
       ttl: { ...Form.duration, optional: true },
-      "max-requests": Form.limit("Requests that are allowed, or none for no limit"),
-      "max-tokens": Form.limit("Tokens that are allowed, or none for no limit"),
-      scopes: Form.names("inference, tools, agent:read, agent:write, agent:exec"),
+      "max-requests": Form.limit(
+        "Requests that are allowed, or none for no limit; default sessions.max_requests",
+      ),
+      "max-tokens": Form.limit(
+        "Tokens that are allowed, or none for no limit; default sessions.max_tokens",
+      ),
+      scopes: Form.names(
+        "inference, tools, agent:read, agent:write, agent:exec; default: the first three, as far as it asks for them",
+      ),
     },
     positional: sessionName,
   },

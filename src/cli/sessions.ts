@@ -36,7 +36,7 @@ export async function listSessions(context: CliContext, flags: TableFlags): Prom
 }
 
 function row(session: SessionRow, now: number): readonly string[] {
-  const { expires_at: end, requested_scopes: asked, scopes } = session;
+  const { requested_scopes: asked, scopes } = session;
   return [
     session.session_id,
     session.agent_id,
@@ -44,11 +44,17 @@ function row(session: SessionRow, now: number): readonly string[] {
     session.status,
     session.connected ? (session.in_flight > 0 ? `${session.in_flight} running` : "up") : "away",
     session.status === "pending" ? `asks ${asked.join(",")}` : scopes.join(","),
-    end === null ? "-" : formatDuration((Date.parse(end) - now) / 1000),
+    timeLeft(session, now),
     counted(session.request_count, session.max_requests),
     counted(session.token_count, session.max_tokens),
     session.label,
   ];
+}
+
+/** Of a session that has ended nothing is left, whatever its record says. */
+function timeLeft({ status, expires_at: end }: SessionRow, now: number): string {
+  if (end === null || (status !== "active" && status !== "suspended")) return "-";
+  return formatDuration((Date.parse(end) - now) / 1000);
 }
 
 function counted(count: number, limit: number | null): string {
@@ -61,7 +67,7 @@ const FROM: Readonly<Record<Change, readonly string[]>> = {
   deny: ["pending"],
   suspend: ["active"],
   resume: ["suspended"],
-  revoke: ["active", "suspended", "pending"],
+  revoke: ["active", "suspended"],
 };
 
 const DONE: Readonly<Record<Change, string>> = {

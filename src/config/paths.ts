@@ -12,7 +12,7 @@ export interface Paths {
   readonly database: string;
   /** One `*.json` per running server: where it is, for the client commands. */
   readonly run: string;
-  /** One file per secret, named as in secret-files below. */
+  /** One file per secret, see security/secrets.ts. */
   readonly secrets: string;
 }
 

@@ -29,7 +29,7 @@ const provider = closed(
     port: whole("Port of the provider; 0 picks a free one.", 11_434, PORT),
     debug: flag("Logs at level debug, whatever `logging.level` says.", false),
     allow_remote: flag(
-      "Allows a `host` beyond this machine. Needs `security.allowed_hosts` and `security.allowed_peers` too.",
+      "Allows a `host` beyond this machine, of the provider or the bridge. Needs `security.allowed_hosts` and `security.allowed_peers` too.",
       false,
     ),
   },
@@ -58,7 +58,7 @@ const security = closed(
   {
     api_key: nullable(
       Type.String({ minLength: 16 }),
-      "A client key given in clear, of at least 16 characters. null: the generated one, or MLP_API_KEY.",
+      "One more client key, given in clear, of at least 16 characters: beside the generated one, or MLP_API_KEY.",
     ),
     allowed_origins: texts(
       "Origins of web pages that may call inference routes, beside those of editors and of this machine.",
@@ -69,7 +69,7 @@ const security = closed(
       expects: "a host name such as models.example, without scheme or *",
     }),
     allowed_peers: texts(
-      "Networks that may connect when the provider listens beyond this machine.",
+      "Networks that may connect when the provider or the bridge listens beyond this machine.",
       {
         pattern: "^[0-9a-fA-F:.]+(/[0-9]{1,3})?$",
         expects: "an address or network such as 10.0.0.0/8",
@@ -149,7 +149,7 @@ const mcp = closed(
     connection_timeout: whole("Seconds that one attempt to connect may take.", 10, [1, 300]),
     heartbeat_interval: whole("Seconds between pings on a link.", 30, [1, 3600]),
     reconnect_delay: whole(
-      "Seconds before the second attempt to reconnect (the first is made at once); doubled each time, up to 30.",
+      "Seconds before the first attempt to reconnect, half of it by chance; doubled each time, up to 30.",
       1,
       [1, 30],
     ),
@@ -203,7 +203,7 @@ const agentObject = closed(
 
 const agents = Type.Array(Type.Union([agentSpec, agentObject]), {
   description:
-    "Agents that `mlp up` starts, the first being the default. Empty: one that it finds on this machine, or the rehearsal agent.",
+    "Agents that `mlp up` starts, the first being the default. Empty: the rehearsal agent.",
   default: [],
 });
 
@@ -237,7 +237,7 @@ const limits = closed(
       16 * MEBIBYTE,
     ]),
     turn_buffer_bytes: whole(
-      "Most of one answer that waits in memory for a slow reader.",
+      "Largest answer that is not streamed, in characters; a larger one fails with the advice to stream it.",
       MEBIBYTE,
       [16 * KIBIBYTE, 64 * MEBIBYTE],
     ),

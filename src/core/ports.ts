@@ -1,4 +1,4 @@
-// Where the core meets the world. Adapters end in `satisfies …`; composition happens in app.ts.
+// Where the core meets the world. Adapters end in `satisfies …`; composition happens in src/app.
 
 import type { AppError } from "./error.ts";
 import type { TurnEvent, Usage } from "./event.ts";

@@ -65,7 +65,7 @@ export function createKeyCheck({ tokens, keys, keyless }: KeyRules): KeyCheck {
     const caller = token(secrets, ["control"]);
     if (caller !== undefined) return caller;
     const isKnown = token(secrets, ["bridge", "agent"]) ?? client(secrets);
-    throw isKnown === undefined ? unauthorised() : notYours();
+    throw isKnown === undefined ? unauthorised("The control token") : notYours();
   }
 
   function asker(question: GuardQuestion, secrets: readonly string[]): GuardCaller {
@@ -143,10 +143,10 @@ function isBrowser(question: GuardQuestion): boolean {
   return ["origin", "referer", "sec-fetch-site"].some((name) => question.header(name) !== null);
 }
 
-function unauthorised(): AppError {
+function unauthorised(what = "A valid key"): AppError {
   return new AppError(
     "invalid_api_key",
-    "A valid key is required. Send it as: Authorization: Bearer <key>",
+    `${what} is required. Send it as: Authorization: Bearer <key>`,
   );
 }
 

@@ -1,0 +1,8 @@
+// Addresses as people and programs are told them.
+
+/** `scheme://host:port` by which this machine reaches a server that listens on `host`. */
+export function addressOf(scheme: "http" | "ws", host: string, port: number): string {
+  const everywhere = host === "0.0.0.0" || host === "::" || host === "localhost";
+  const name = everywhere ? "127.0.0.1" : host;
+  return `${scheme}://${name.includes(":") ? `[${name}]` : name}:${port}`;
+}
