@@ -1,82 +1,25 @@
 // Walks every route of both ports, as they are composed for `mlp up`, and tries each without the right secret.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { openBridge } from "../../src/app/bridge.ts";
 import type { Bridge } from "../../src/app/bridge.ts";
-import { openPlace } from "../../src/app/place.ts";
-import { openProvider } from "../../src/app/provider.ts";
 import type { Provider } from "../../src/app/provider.ts";
-import { createShutdown } from "../../src/app/shutdown.ts";
-import type { Shutdown } from "../../src/app/shutdown.ts";
-import { createSystem } from "../../src/app/system.ts";
-import { loadConfig } from "../../src/config/load.ts";
-import { findPaths } from "../../src/config/paths.ts";
-import type { Agent, Log } from "../../src/core/ports.ts";
-
-const SECRETS = {
-  MLP_API_KEY: "client-key-of-the-routes-test",
-  MLP_CONTROL_TOKEN: "control-token-of-the-routes-test",
-  MLP_BRIDGE_TOKEN: "bridge-token-of-the-routes-test",
-  MLP_AGENT_TOKEN: "agent-token-of-the-routes-test",
-};
+import { SECRETS, anAgent, compose, says } from "../support/composed.ts";
+import type { Composed } from "../support/composed.ts";
 
 /** All that may be had without a secret. */
 const PUBLIC = ["GET /", "GET /health", "GET /livez", "GET /readyz"];
 
-const silent: Log = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};
-
-const home = mkdtempSync(join(tmpdir(), "mlp-routes-"));
-let runs = 0;
+const agent = anAgent(() => says("ran"));
+let composed: Composed;
 let provider: Provider;
 let bridge: Bridge;
-let shutdown: Shutdown;
-
-const agent: Agent = {
-  info: {
-    agentId: "counter",
-    label: "Counts its runs",
-    connector: "test",
-    models: [{ id: "counter", capabilities: ["completion", "tools", "embedding"] }],
-    requestedScopes: ["inference"],
-  },
-  run: async function* () {
-    runs += 1;
-    yield { type: "text-delta", text: "ran" };
-    yield { type: "finish", reason: "stop" };
-  },
-};
 
 beforeAll(async () => {
-  const env = { MLP_HOME: home, ...SECRETS, MLP_PROVIDER_PORT: "0", MLP_BRIDGE_PORT: "0" };
-  const paths = findPaths({ env, platform: process.platform, home });
-  const { config } = loadConfig({ env, paths });
-  const system = createSystem();
-  shutdown = createShutdown(silent);
-  const settings = { config, paths, env, log: silent, system, shutdown };
-  const place = await openPlace(settings);
-  bridge = await openBridge({ ...settings, ...place });
-  bridge.sessions.embed(agent);
-  provider = openProvider({
-    ...settings,
-    ...place,
-    sessions: bridge.sessions,
-    administration: bridge.sessions,
-    link: bridge.link,
-  });
+  composed = await compose([agent]);
+  ({ provider, bridge } = composed);
 });
 
-afterAll(async () => {
-  await shutdown.abort();
-  rmSync(home, { recursive: true });
-});
+afterAll(() => composed[Symbol.asyncDispose]());
 
 interface Walked {
   readonly name: string;
@@ -148,7 +91,7 @@ describe("every route", () => {
   test("refuses whoever shows no key, and no agent runs", async () => {
     const routes = closedRoutes();
     expect(await statuses(routes)).toEqual(all(routes, 401));
-    expect(runs).toBe(0);
+    expect(agent.turns).toEqual([]);
   });
 
   test("refuses a wrong key in the same words", async () => {
@@ -159,7 +102,7 @@ describe("every route", () => {
       ]);
       expect([wrong.status, await wrong.text()]).toEqual([without.status, await without.text()]);
     }
-    expect(runs).toBe(0);
+    expect(agent.turns).toEqual([]);
   });
 
   test("of control refuses a client key, and of inference the tokens", async () => {
@@ -174,7 +117,7 @@ describe("every route", () => {
     ]) {
       expect(await statuses(inference, token)).toEqual(all(inference, 401));
     }
-    expect(runs).toBe(0);
+    expect(agent.turns).toEqual([]);
   });
 
   test("has a second lock: the gate left out, it refuses all the same", async () => {
@@ -190,13 +133,13 @@ describe("every route", () => {
         expect([method, path, response.status]).toEqual([method, path, 401]);
       }
     }
-    expect(runs).toBe(0);
+    expect(agent.turns).toEqual([]);
   });
 
   test("lets the right key in: the locks are not simply shut", async () => {
     const chat = walk().find((route) => route.name === "POST /v1/chat/completions")!;
     expect((await send(chat, SECRETS.MLP_API_KEY)).status).toBe(200);
-    expect(runs).toBe(1);
+    expect(agent.turns).toHaveLength(1);
     const list = walk().filter((route) => route.name === "GET /control/sessions");
     expect(list).toHaveLength(2);
     expect(await statuses(list, SECRETS.MLP_CONTROL_TOKEN)).toEqual(all(list, 200));
