@@ -7,28 +7,30 @@ import { linkLimits } from "../bridge/settings.ts";
 import type { Sessions } from "../engine/sessions.ts";
 import { createSessions } from "../engine/sessions.ts";
 import { createPortApps, guarded } from "../http/app.ts";
-import type { PortApp } from "../http/app.ts";
+import type { PortApp, RouteGroup } from "../http/app.ts";
 import { createGate } from "../http/gate.ts";
 import { listen } from "../http/listen.ts";
 import type { Listening } from "../http/listen.ts";
 import { sessionRoutes } from "../http/routes-control.ts";
+import { documentRoutes } from "../http/routes-documents.ts";
+import type { DocumentDeps } from "../http/routes-documents.ts";
+import { registrationRoutes } from "../http/routes-registration.ts";
 import { operationsRoutes } from "../http/routes-operations.ts";
 import type { LinkHealth } from "../http/routes-operations.ts";
 import { createVisits } from "../http/visit.ts";
+import type { Visits } from "../http/visit.ts";
 import { createGuard } from "../security/guard.ts";
 import type { KeyRing } from "../security/keys.ts";
 import type { Secrets } from "../security/secrets.ts";
 import type { Store } from "../store/sqlite.ts";
+import { hubSessions } from "./kept-sessions.ts";
 import { linkTiming } from "./link-timing.ts";
+import { documentsOf } from "./documents.ts";
 import { checkExposure, guardRules } from "./guard-rules.ts";
-import type { Shutdown } from "./shutdown.ts";
-import type { System } from "./system.ts";
-import type { StartSettings } from "./types.ts";
+import type { Base } from "./start.ts";
 import { VERSION } from "./version.ts";
 
-export interface BridgeParts extends StartSettings {
-  readonly system: System;
-  readonly shutdown: Shutdown;
+export interface BridgeParts extends Base {
   readonly store: Store;
   readonly keys: KeyRing;
   readonly secrets: Secrets;
@@ -46,7 +48,7 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
   const { config, system, log, shutdown } = parts;
   const { clock, random } = system;
   const sessions = await createSessions({
-    store: parts.store.sessions,
+    store: hubSessions(parts.store.sessions),
     clock,
     random,
     hash: system.sha256,
@@ -70,23 +72,14 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
   });
   const link = (): LinkHealth => embeddedHealth(hub);
   const visits = createVisits();
-  const limits = {
-    bodyBytes: config.limits.control_body_bytes,
-    jsonDepth: config.limits.json_depth,
-  };
-  const apps = createPortApps({
-    visits,
-    log,
-    groups: [
-      operationsRoutes({
-        clock,
-        version: VERSION,
-        link,
-        activeSessions: () => sessions.list().filter((each) => each.status === "active").length,
-      }),
-      guarded(visits, "control", [sessionRoutes({ sessions, limits })]),
-    ],
+  const documents = documentsOf({
+    port: "bridge",
+    config,
+    routes: () => apps.plain.routes,
+    bridgePort: () => listening.port,
   });
+  const groups = bridgeGroups(parts, { sessions, link, visits, documents });
+  const apps = createPortApps({ visits, log, groups });
   checkExposure(config, config.bridge.host);
   const listening = listen<HubSocketData>({
     host: config.bridge.host,
@@ -111,6 +104,37 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
   shutdown.onClose("bridge port", () => listening.kill());
   shutdown.onClose("hub", () => hub.close());
   return { sessions, hub, listening, link, app: apps.plain };
+}
+
+interface BridgeRouteParts {
+  readonly sessions: Sessions;
+  readonly link: () => LinkHealth;
+  readonly visits: Visits;
+  readonly documents: DocumentDeps;
+}
+
+/** The port's routes; made without a server, too, to be described. */
+export function bridgeGroups(
+  { config, system }: Pick<BridgeParts, "config" | "system">,
+  { sessions, link, visits, documents }: BridgeRouteParts,
+): readonly RouteGroup[] {
+  const limits = {
+    bodyBytes: config.limits.control_body_bytes,
+    jsonDepth: config.limits.json_depth,
+  };
+  return [
+    operationsRoutes({
+      clock: system.clock,
+      version: VERSION,
+      link,
+      activeSessions: () => sessions.list().filter((each) => each.status === "active").length,
+    }),
+    guarded(visits, "control", [
+      registrationRoutes({ sessions, visits, limits }),
+      sessionRoutes({ sessions, limits }),
+      () => documentRoutes(documents),
+    ]),
+  ];
 }
 
 /** The provider and the hub are one process: its links are to agents and to other providers. */

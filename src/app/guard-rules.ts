@@ -11,6 +11,8 @@ import type { StartSettings } from "./types.ts";
 export interface GuardRuleParts extends Pick<StartSettings, "config"> {
   readonly keys: KeyRing;
   readonly secrets: Secrets;
+  /** Foreign bridges that register their sessions here. */
+  readonly registrars?: readonly { readonly name: string; readonly token: string }[];
 }
 
 export interface Address {
@@ -27,6 +29,7 @@ export function guardRules(parts: GuardRuleParts, { port }: Address): GuardRules
     allowedPeers: security.allowed_peers,
     limits: { bodyBytes: limits.body_bytes, controlBodyBytes: limits.control_body_bytes },
     keys: parts.keys,
+    ...(parts.registrars !== undefined && { bridges: parts.registrars }),
     tokens: {
       control: secrets.controlToken.value,
       bridge: secrets.bridgeToken.value,

@@ -1,14 +1,13 @@
 // What a server finds or makes in its folders before it serves: the store, the secrets, the client keys.
 
 import { createKeyRing } from "../security/keys.ts";
-import type { KeyRing } from "../security/keys.ts";
+import type { FixedKey, KeyRing } from "../security/keys.ts";
 import { loadSecrets } from "../security/secrets.ts";
 import type { Secrets } from "../security/secrets.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Store } from "../store/sqlite.ts";
-import type { Shutdown } from "./shutdown.ts";
-import type { System } from "./system.ts";
-import type { StartNotes, StartSettings } from "./types.ts";
+import type { Base } from "./start.ts";
+import type { StartNotes } from "./types.ts";
 
 export interface Place {
   readonly store: Store;
@@ -18,25 +17,27 @@ export interface Place {
 }
 
 /** @throws AppError when a file is not ours to use, cannot be written, or is damaged */
-export async function openPlace(
-  settings: StartSettings & { readonly system: System; readonly shutdown: Shutdown },
-): Promise<Place> {
-  const { config, env, paths, system, shutdown } = settings;
+export async function openPlace(base: Base): Promise<Place> {
+  const { config, env, paths, system, shutdown } = base;
   const secrets = loadSecrets({ dir: paths.secrets, env });
   const store = openSqliteStore(databasePath(config.store.url, paths.database));
   shutdown.onClose("store", () => store.close());
-  const configured = config.security.api_key;
+  // The key that every installation has from its first start, and the one of the configuration.
+  const fixed = (): readonly FixedKey[] => {
+    const configured = base.current().security.api_key;
+    return [
+      { id: "default", label: "default", secret: secrets.apiKey.value },
+      ...(configured === null ? [] : [{ id: "config", label: "config", secret: configured }]),
+    ];
+  };
   const keys = await createKeyRing({
     store: store.keys,
     hash: system.sha256,
     clock: system.clock,
     random: system.random,
-    // The key that every installation has from its first start, and the one of the configuration.
-    fixed: [
-      { id: "default", label: "default", secret: secrets.apiKey.value },
-      ...(configured === null ? [] : [{ id: "config", label: "config", secret: configured }]),
-    ],
+    fixed: fixed(),
   });
+  base.onReload(() => keys.setFixed(fixed()));
   return {
     store,
     secrets,

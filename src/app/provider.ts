@@ -1,44 +1,50 @@
 // The provider of a process: the engine, the routes that editors and people use, and the port they are on.
 
+import type { Config } from "../config/schema.ts";
 import { createCatalog } from "../engine/catalog.ts";
 import type { Catalog } from "../engine/catalog.ts";
 import { createEngine } from "../engine/engine.ts";
-import type { Engine, TurnRecord } from "../engine/engine.ts";
+import type { Engine, Rates, TurnRecord } from "../engine/engine.ts";
 import type { Sessions } from "../engine/sessions.ts";
 import type { SessionDirectory } from "../core/ports.ts";
+import type { Session } from "../core/session.ts";
 import { createPortApps, guarded } from "../http/app.ts";
 import type { PortApp, RouteGroup } from "../http/app.ts";
 import { createGate } from "../http/gate.ts";
 import { createInference } from "../http/inference.ts";
 import { listen } from "../http/listen.ts";
 import type { Listening } from "../http/listen.ts";
-import { openApiDocument } from "../http/openapi.ts";
 import { keyRoutes, sessionRoutes, turnRoutes } from "../http/routes-control.ts";
 import { ollamaRoutes, rootRoute } from "../http/routes-ollama.ts";
 import { openaiRoutes } from "../http/routes-openai.ts";
-import { documentRoutes, operationsRoutes } from "../http/routes-operations.ts";
+import { registrationRoutes } from "../http/routes-registration.ts";
+import { documentRoutes } from "../http/routes-documents.ts";
+import type { DocumentDeps } from "../http/routes-documents.ts";
+import { operationsRoutes } from "../http/routes-operations.ts";
 import type { LinkHealth } from "../http/routes-operations.ts";
 import { createVisits } from "../http/visit.ts";
 import type { Visits } from "../http/visit.ts";
 import { createGuard } from "../security/guard.ts";
+import { createLimiter } from "../security/limiter.ts";
 import type { KeyRing } from "../security/keys.ts";
 import type { Secrets } from "../security/secrets.ts";
+import { documentsOf } from "./documents.ts";
 import { checkExposure, guardRules } from "./guard-rules.ts";
-import type { Shutdown } from "./shutdown.ts";
+import type { Base } from "./start.ts";
 import { createFingerprint } from "./system.ts";
-import type { System } from "./system.ts";
-import type { StartSettings } from "./types.ts";
 import { VERSION } from "./version.ts";
 
-export interface ProviderParts extends StartSettings {
-  readonly system: System;
-  readonly shutdown: Shutdown;
+export interface ProviderParts extends Base {
   readonly keys: KeyRing;
   readonly secrets: Secrets;
   readonly sessions: SessionDirectory;
   /** Where the sessions are this process's own: their control routes are here too. */
   readonly administration: Sessions | undefined;
   readonly link: () => LinkHealth;
+  /** Whose sessions the default model names mean; without it the oldest's. */
+  readonly isDefault?: (session: Session) => boolean;
+  /** Foreign bridges that register their sessions here, each by its own token. */
+  readonly registrars?: readonly { readonly name: string; readonly token: string }[];
 }
 
 export interface Provider {
@@ -53,6 +59,7 @@ export function openProvider(parts: ProviderParts): Provider {
   const catalog = createCatalog({
     modelName: config.model.model_name,
     aliases: config.model.aliases,
+    ...(parts.isDefault !== undefined && { isDefault: parts.isDefault }),
   });
   const engine = createEngine({
     sessions,
@@ -68,27 +75,31 @@ export function openProvider(parts: ProviderParts): Provider {
       turnsPerAgent: limits.turns_per_agent,
       turnsPerKey: config.sessions.max_sessions,
     },
+    limiter: createLimiter({ clock: system.clock }),
+    rates: () => ratesOf(parts.current()),
     onEnd: (record) => report(parts, record),
   });
   const visits = createVisits();
-  // The document describes the routes that it is served by: it is made when it is asked for.
-  const openapi = () =>
-    openApiDocument(apps.plain.routes, {
-      title: "MCP Local Provider",
-      version: VERSION,
-      description: "A local model server, answered by a coding agent.",
-    });
-  const groups = routeGroups(parts, { engine, catalog, visits, openapi });
+  const documents = documentsOf({ port: "provider", config, routes: () => apps.plain.routes });
+  const groups = routeGroups(parts, { engine, catalog, visits, documents });
   const apps = createPortApps({ visits, log, groups });
   checkExposure(config, config.provider.host);
+  const guardFor = (port: number) =>
+    createGuard(
+      guardRules({ ...parts, config: parts.current() }, { host: config.provider.host, port }),
+    );
   const listening = listen<undefined>({
     host: config.provider.host,
     port: config.provider.port,
     log,
-    gateFor: (port) =>
-      createGate<undefined>({
+    gateFor: (port) => {
+      let guard = guardFor(port);
+      parts.onReload(() => {
+        guard = guardFor(port);
+      });
+      return createGate<undefined>({
         port: "provider",
-        guard: createGuard(guardRules(parts, { host: config.provider.host, port })),
+        guard: (question) => guard(question),
         visits,
         keyOf: (id) => keys.get(id),
         ...apps,
@@ -96,7 +107,8 @@ export function openProvider(parts: ProviderParts): Provider {
         clock: system.clock,
         log,
         closing: () => shutdown.closing,
-      }),
+      });
+    },
   });
   shutdown.onDrain(() => engine.drain());
   shutdown.onClose("provider port", () => listening.kill());
@@ -111,12 +123,16 @@ interface RouteParts {
   readonly engine: Engine;
   readonly catalog: Catalog;
   readonly visits: Visits;
-  readonly openapi: () => object;
+  readonly documents: DocumentDeps;
 }
 
-function routeGroups(
-  parts: ProviderParts,
-  { engine, catalog, visits, openapi }: RouteParts,
+/** The port's routes; made without a server, too, to be described. */
+export function routeGroups(
+  parts: Pick<
+    ProviderParts,
+    "config" | "current" | "system" | "sessions" | "keys" | "administration" | "link"
+  >,
+  { engine, catalog, visits, documents }: RouteParts,
 ): readonly RouteGroup[] {
   const { config, system, sessions, keys, administration } = parts;
   const { clock } = system;
@@ -127,6 +143,7 @@ function routeGroups(
     visits,
     clock,
     heartbeatMs: config.limits.heartbeat_ms,
+    maxTokens: () => parts.current().limits.max_tokens,
     fingerprint: createFingerprint(),
   });
   const dialect = {
@@ -150,8 +167,17 @@ function routeGroups(
     guarded(visits, "client", [
       () => openaiRoutes(dialect),
       () => ollamaRoutes(dialect),
-      () => documentRoutes({ openapi }),
+      () => documentRoutes(documents),
     ]),
+    guarded(
+      visits,
+      ["control", "bridge"],
+      [
+        ...(administration === undefined
+          ? []
+          : [registrationRoutes({ sessions: administration, visits, limits: control })]),
+      ],
+    ),
     guarded(visits, "control", [
       ...(administration === undefined
         ? []
@@ -160,6 +186,17 @@ function routeGroups(
       turnRoutes({ engine, clock, limits: control }),
     ]),
   ];
+}
+
+function ratesOf(config: Config): Rates {
+  const { rate_limiting: rates, limits } = config;
+  return {
+    keyRequests: rates.requests_per_minute,
+    keyTokens: rates.tokens_per_minute,
+    sessionRequests: rates.session_requests_per_minute,
+    sessionTokens: rates.session_tokens_per_minute,
+    reserveTokens: limits.reserve_tokens,
+  };
 }
 
 /** One line for each turn's one end. */

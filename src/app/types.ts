@@ -39,6 +39,8 @@ export interface Running {
   readonly notes: StartNotes;
   /** Resolves, with the reason, when something inside ends the server. */
   readonly failed: Promise<Error>;
+  /** Takes over what may change while it runs: limits, keys, origins. What may not keeps its old value. */
+  reload(config: Config): void;
   /** Takes nothing new, lets open turns end within `limits.drain_ms`, then stops. */
   close(): Promise<void>;
   /** Stops at once. */

@@ -8,8 +8,10 @@ import { checkArguments, completeArguments } from "./arguments.ts";
 import type { CliContext, Io } from "./context.ts";
 import { asUsage, exitCodeOf, failureText } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
+import { auditRoutes } from "./routes-audit.ts";
 import * as Client from "./routes-client.ts";
 import { keysRoutes, sessionsRoutes } from "./routes-control.ts";
+import * as Papers from "./routes-papers.ts";
 import * as Servers from "./routes-servers.ts";
 import type { Environment } from "../config/read-environment.ts";
 import type { Paths } from "../config/paths.ts";
@@ -75,11 +77,15 @@ function buildCommandLine(version: string): Application<CliContext> {
       agent: Servers.agentCommand,
       sessions: sessionsRoutes,
       keys: keysRoutes,
+      audit: auditRoutes,
       list: Client.listCommand,
       ps: Client.psCommand,
       show: Client.showCommand,
       run: Client.runCommand,
       health: Client.healthCommand,
+      config: Papers.configRoutes,
+      openapi: Papers.openapiCommand,
+      asyncapi: Papers.asyncapiCommand,
       version: Client.versionCommand,
     },
     aliases: { ls: "list" },

@@ -6,6 +6,7 @@ import type { ApplicationContext } from "@stricli/core";
 import type { Environment } from "../config/read-environment.ts";
 import type { Paths } from "../config/paths.ts";
 import type { App } from "./app.ts";
+import type { ExitCode } from "./failure.ts";
 
 export interface Output {
   readonly isTerminal: boolean;
@@ -30,6 +31,8 @@ export interface Io {
   readonly errors: Output;
   /** Calls back on each SIGINT, SIGTERM or SIGHUP. Returns the way to stop. */
   readonly onSignal: (listener: () => void) => () => void;
+  /** SIGHUP to a server without a terminal: its configuration has changed. */
+  readonly onReload: (listener: () => void) => () => void;
 }
 
 export interface CliContext extends ApplicationContext {
@@ -39,7 +42,7 @@ export interface CliContext extends ApplicationContext {
   readonly version: string;
   readonly app: App;
   /** For a command that fails without a message of its own. */
-  setExitCode(code: 0 | 1): void;
+  setExitCode(code: ExitCode): void;
 }
 
 /** A command as the parser calls it, with its context as `this`. */

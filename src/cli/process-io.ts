@@ -11,7 +11,7 @@ export interface ProcessIo extends Io {
   flush(): Promise<void>;
 }
 
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
 export function createProcessIo(env: Environment): ProcessIo {
   const pending = new Set<Promise<void>>();
@@ -20,9 +20,18 @@ export function createProcessIo(env: Environment): ProcessIo {
     output: createOutput(process.stdout, { descriptor: 1, env, pending }),
     errors: createOutput(process.stderr, { descriptor: 2, env, pending }),
     onSignal(listener) {
-      for (const signal of SIGNALS) process.on(signal, listener);
+      // A terminal that is closed says SIGHUP to what runs in it; to anything else it means a new configuration.
+      const signals = isatty(0) ? [...SIGNALS, "SIGHUP" as const] : SIGNALS;
+      for (const signal of signals) process.on(signal, listener);
       return () => {
-        for (const signal of SIGNALS) process.off(signal, listener);
+        for (const signal of signals) process.off(signal, listener);
+      };
+    },
+    onReload(listener) {
+      if (isatty(0)) return () => undefined;
+      process.on("SIGHUP", listener);
+      return () => {
+        process.off("SIGHUP", listener);
       };
     },
     async flush() {

@@ -2,9 +2,10 @@
 
 import type { Running, StartSettings } from "../app/types.ts";
 import { loadConfig } from "../config/load.ts";
-import type { FlagValue } from "../config/load.ts";
+import type { FlagValue, LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { createLog } from "../observe/log.ts";
+import type { ClosableLog } from "../observe/log.ts";
 import { redact } from "../security/redact.ts";
 import type { App } from "./app.ts";
 import type { CliContext } from "./context.ts";
@@ -24,24 +25,26 @@ const ABORT_MS = 800;
 
 export async function runServer(context: CliContext, command: ServerCommand): Promise<void> {
   const { env, io, paths } = context;
-  const { config, warnings } = await asUsage(() =>
-    loadConfig({ path: command.flags.config, env, flags: command.settings, paths }),
-  );
+  const load = () =>
+    loadConfig({ path: command.flags.config, env, flags: command.settings, paths });
+  const { config, warnings } = await asUsage(load);
   const { errors } = io;
   const { format } = config.logging;
   const log = createLog({
-    level: config.provider.debug ? "debug" : config.logging.level,
+    level: levelOf(config),
     format: format === "auto" ? (errors.isTerminal ? "pretty" : "json") : format,
     color: errors.hasColor,
     stream: errors,
     censor: redact,
   });
   for (const warning of warnings) log.warn({}, warning);
+  let stopReloading: () => void = () => undefined;
   try {
     const exitCode = await keepRunning(
       {
         start: () => asUsage(() => command.start(context.app, { config, paths, env, log })),
         onReady: (running) => {
+          stopReloading = io.onReload(() => reload(running, load, log));
           const line = command.flags.json
             ? `${JSON.stringify(running.ready)}\n`
             : command.describe(running, config);
@@ -53,6 +56,24 @@ export async function runServer(context: CliContext, command: ServerCommand): Pr
     );
     context.setExitCode(exitCode);
   } finally {
+    stopReloading();
     log.flush();
+  }
+}
+
+function levelOf({ provider, logging }: Config): Config["logging"]["level"] {
+  return provider.debug ? "debug" : logging.level;
+}
+
+/** A configuration that is wrong changes nothing: the server goes on with the one it has. */
+function reload(running: Running, load: () => LoadedConfig, log: ClosableLog): void {
+  try {
+    const { config, warnings } = load();
+    log.setLevel(levelOf(config));
+    running.reload(config);
+    for (const warning of warnings) log.warn({}, warning);
+    log.info({}, "the configuration was read again");
+  } catch (error) {
+    log.error({ err: error }, "the configuration was not taken over");
   }
 }

@@ -37,9 +37,7 @@ export interface LoadedConfig {
 
 /** Throws `AppError` `invalid_request`, its message one line that names the file and line, variable or flag at fault. */
 export function loadConfig(settings: LoadSettings): LoadedConfig {
-  const named = settings.path ?? settings.env["LOCAL_PROVIDER_CONFIG"];
-  const isNamed = named !== undefined && named !== "";
-  const file = isNamed ? named : settings.paths.configFile;
+  const { file, isNamed } = configFileOf(settings);
   const { found, isExposed } = readConfigFile(file, isNamed);
   const config = merge([
     ...SETTINGS.map(defaultOf),
@@ -52,6 +50,16 @@ export function loadConfig(settings: LoadSettings): LoadedConfig {
       ? [`${file} holds a key and can be read by other users; run: chmod 600 ${file}`]
       : [];
   return { ...config, warnings };
+}
+
+/** Which file is read; one that is named has to be there. */
+export function configFileOf({ path, env, paths }: Omit<LoadSettings, "flags">): {
+  readonly file: string;
+  readonly isNamed: boolean;
+} {
+  const named = path ?? env["LOCAL_PROVIDER_CONFIG"];
+  const isNamed = named !== undefined && named !== "";
+  return { file: isNamed ? named : paths.configFile, isNamed };
 }
 
 function defaultOf(setting: Found["setting"]): Found {
@@ -87,6 +95,9 @@ function merge(found: readonly Found[]): Omit<LoadedConfig, "warnings"> {
 }
 
 function holdsSecret({ setting, value }: Found): boolean {
-  if (setting.path === "security.api_key") return value !== null;
+  if (setting.path === "security.api_key" || setting.path === "mcp.bridge_token") {
+    return value !== null;
+  }
+  if (setting.path === "mcp.bridges") return JSON.stringify(value).includes('"token"');
   return setting.path === "agents" && JSON.stringify(value).includes('"api_key"');
 }

@@ -2,11 +2,11 @@
 // Every complaint is one line: file, line, key, and what is wrong. Reads no file.
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
-import type { Document, ErrorCode, Node, YAMLMap } from "yaml";
+import type { Document, ErrorCode, Node, YAMLError, YAMLMap } from "yaml";
 
 import { AppError } from "../core/error.ts";
 import type { Found } from "./found.ts";
-import { findProblem } from "./problem.ts";
+import { findProblems } from "./problem.ts";
 import { keysOf, SECTIONS, SETTINGS } from "./settings.ts";
 import type { Setting } from "./settings.ts";
 import { suggestion } from "./suggest.ts";
@@ -26,8 +26,22 @@ const YAML_FAULTS: Partial<Record<ErrorCode, string>> = {
   TAG_RESOLVE_FAILED: "tags (!…) are not supported",
 };
 
-/** `file` is for messages and origins only. */
+export interface ParsedConfig {
+  /** What is right. */
+  readonly found: readonly Found[];
+  /** What is not, in the order of the file as far as it goes. */
+  readonly problems: readonly AppError[];
+}
+
+/** @throws AppError invalid_request: the first problem. `file` is for messages and origins only. */
 export function parseConfig(text: string, file: string): readonly Found[] {
+  const { found, problems } = inspectConfig(text, file);
+  if (problems[0] !== undefined) throw problems[0];
+  return found;
+}
+
+/** All that is found and all that is wrong. Of a file that is no YAML only that is said. */
+export function inspectConfig(text: string, file: string): ParsedConfig {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -35,48 +49,59 @@ export function parseConfig(text: string, file: string): readonly Found[] {
     stringKeys: true,
     schema: "core",
   });
-  const where = createWhere(file, lines);
-  const fault = document.errors[0] ?? document.warnings[0];
-  if (fault !== undefined) {
+  const problems: AppError[] = [];
+  const complain = createComplain(file, lines, problems);
+  for (const fault of worthSaying([...document.errors, ...document.warnings])) {
     const key = fault.code === "DUPLICATE_KEY" ? wordAt(text, fault.pos[0]) : "";
-    throw where(fault.pos[0], key, YAML_FAULTS[fault.code] ?? "not valid YAML");
+    complain(fault.pos[0], key, YAML_FAULTS[fault.code] ?? "not valid YAML");
   }
-  return readSections(document, file, { where, lines });
+  const found = problems.length > 0 ? [] : readSections(document, file, { complain, lines });
+  return { found, problems };
 }
 
-type Where = (offset: number, key: string, what: string) => AppError;
+/** Where the text is no YAML, what the parser says after its first complaint is guesswork. */
+function worthSaying(faults: readonly YAMLError[]): readonly YAMLError[] {
+  const broken = faults.find(({ code }) => code !== "DUPLICATE_KEY");
+  return broken === undefined ? faults : [broken];
+}
 
-function createWhere(file: string, lines: LineCounter): Where {
+/** Notes a problem; there is then nothing found. */
+type Complain = (offset: number, key: string, what: string) => readonly Found[];
+
+function createComplain(file: string, lines: LineCounter, problems: AppError[]): Complain {
   return (offset, key, what) => {
     const name = key === "" ? "" : `${printable(key)}: `;
-    return new AppError("invalid_request", `${file}:${lines.linePos(offset).line}: ${name}${what}`);
+    const place = `${file}:${lines.linePos(offset).line}`;
+    problems.push(new AppError("invalid_request", `${place}: ${name}${what}`));
+    return [];
   };
 }
 
 interface Reader {
-  readonly where: Where;
+  readonly complain: Complain;
   readonly lines: LineCounter;
 }
 
 function readSections(document: Document, file: string, reader: Reader): readonly Found[] {
   const root = resolve(document.contents, document);
   if (isEmpty(root)) return [];
-  if (!isMap(root)) throw reader.where(offsetOf(root), "", "expected a block of keys");
+  const { complain } = reader;
+  if (!isMap(root)) return complain(offsetOf(root), "", "expected a block of keys");
   return pairs(root).flatMap(({ key, offset, node }) => {
     if (!SECTIONS.includes(key)) {
-      throw reader.where(offset, key, `unknown key${suggestion(key, SECTIONS)}`);
+      return complain(offset, key, `unknown key${suggestion(key, SECTIONS)}`);
     }
     const section = resolve(node, document);
     // `provider:` with every line below it commented out.
     if (isEmpty(section)) return [];
     const whole = SETTINGS.find((setting) => setting.path === key);
-    if (whole !== undefined) return [readSetting(whole, { document, file, offset, node }, reader)];
-    if (!isMap(section)) throw reader.where(offset, key, "expected a block of keys");
-    return pairs(section).map((pair) => {
+    if (whole !== undefined) return readSetting(whole, { document, file, offset, node }, reader);
+    if (!isMap(section)) return complain(offset, key, "expected a block of keys");
+    return pairs(section).flatMap((pair) => {
       const path = `${key}.${pair.key}`;
       const setting = SETTINGS.find((setting) => setting.path === path);
       if (setting !== undefined) return readSetting(setting, { document, file, ...pair }, reader);
-      throw reader.where(pair.offset, path, `unknown key${suggestion(pair.key, keysOf(key))}`);
+      return complain(pair.offset, path, `unknown key${suggestion(pair.key, keysOf(key))}`);
     });
   });
 }
@@ -88,22 +113,28 @@ interface Place {
   readonly node: Node | null;
 }
 
-function readSetting(setting: Setting, place: Place, { where, lines }: Reader): Found {
-  const value = toValue(place, () => where(place.offset, setting.path, "too many aliases"));
-  const problem = findProblem(setting.schema, value);
-  if (problem !== undefined) {
-    const offset = offsetInside(place, problem.path);
-    throw where(offset, pathOf(setting.path, problem.path), problem.message);
+function readSetting(
+  setting: Setting,
+  place: Place,
+  { complain, lines }: Reader,
+): readonly Found[] {
+  const value = toValue(place);
+  if (value === undefined) return complain(place.offset, setting.path, "too many aliases");
+  const problems = findProblems(setting.schema, value);
+  for (const { path, message } of problems) {
+    complain(offsetInside(place, path), pathOf(setting.path, path), message);
   }
+  if (problems.length > 0) return [];
   const { line } = lines.linePos(place.offset);
-  return { setting, value, origin: { kind: "file", file: place.file, line } };
+  return [{ setting, value, origin: { kind: "file", file: place.file, line } }];
 }
 
-function toValue({ document, node }: Place, fail: () => AppError): unknown {
+/** `undefined`: the aliases in it multiply without end. */
+function toValue({ document, node }: Place): unknown {
   try {
     return node === null ? null : node.toJS(document, { maxAliasCount: 100 });
   } catch {
-    throw fail();
+    return undefined;
   }
 }
 

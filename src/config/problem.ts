@@ -14,21 +14,34 @@ export interface Problem {
 
 /** The first problem of `value`, or nothing. */
 export function findProblem(schema: TSchema, value: unknown): Problem | undefined {
-  const error = Value.Errors(schema, value).First();
-  if (error === undefined) return undefined;
+  return findProblems(schema, value)[0];
+}
+
+/** Every problem of `value`: of what is wrong in several ways at one place, the first. */
+export function findProblems(schema: TSchema, value: unknown): readonly Problem[] {
+  const first = new Map<string, ValueError>();
+  for (const error of Value.Errors(schema, value)) {
+    if (!first.has(error.path)) first.set(error.path, error);
+  }
+  return [...first.values()].flatMap((error) => problemsOf(schema, error));
+}
+
+function problemsOf(schema: TSchema, error: ValueError): readonly Problem[] {
   const path = error.path.split("/").slice(1).map(unescapePointer);
   const branch = blockBranch(error);
-  const inner = branch && findProblem(branch, error.value);
-  if (inner !== undefined) return { path: [...path, ...inner.path], message: inner.message };
+  const inner = branch === undefined ? [] : findProblems(branch, error.value);
+  if (inner.length > 0) {
+    return inner.map((problem) => ({ ...problem, path: [...path, ...problem.path] }));
+  }
   const name = path.at(-1) ?? "";
   if (error.type === ValueErrorType.ObjectAdditionalProperties) {
     const known = Object.keys(parentProperties(schema, path));
-    return { path, message: `unknown key${suggestion(name, known)}` };
+    return [{ path, message: `unknown key${suggestion(name, known)}` }];
   }
   if (error.type === ValueErrorType.ObjectRequiredProperty) {
-    return { path: path.slice(0, -1), message: `needs the key ${name}` };
+    return [{ path: path.slice(0, -1), message: `needs the key ${name}` }];
   }
-  return { path, message: expectation(error.schema, error.value) };
+  return [{ path, message: expectation(error.schema, error.value) }];
 }
 
 /** "expected …, got …", with a hint where the mistake is a common one. */

@@ -16,13 +16,14 @@ export interface ConfigFile {
 
 /** Throws `AppError` `invalid_request`; an absent file is one too, if `isRequired`. */
 export function readConfigFile(file: string, isRequired: boolean): ConfigFile {
-  const text = readText(file, isRequired);
+  const text = readConfigText(file, isRequired);
   if (text === undefined) return { found: [], isExposed: false };
   const isExposed = process.platform !== "win32" && (statSync(file).mode & 0o077) !== 0;
   return { found: parseConfig(text, file), isExposed };
 }
 
-function readText(file: string, isRequired: boolean): string | undefined {
+/** `undefined` for a file that is not there and need not be. Throws as `readConfigFile` does. */
+export function readConfigText(file: string, isRequired: boolean): string | undefined {
   try {
     const stat = statSync(file);
     if (!stat.isFile()) throw new AppError("invalid_request", `${file}: not a file`);

@@ -6,15 +6,13 @@ import type { Static } from "@sinclair/typebox";
 
 import { SCOPES } from "../core/session.ts";
 import { closed, flag, nullable, text, texts, whole } from "./builders.ts";
+import { audit } from "./schema-audit.ts";
+import { mcp } from "./schema-bridges.ts";
+import { limits, rateLimiting } from "./schema-limits.ts";
 
-const KIBIBYTE = 1024;
-const MEBIBYTE = 1024 * KIBIBYTE;
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 const DAY_SECONDS = 86_400;
 
 const PORT = [0, 65_535] as const;
-const MILLISECONDS = [1, 24 * HOUR_MS] as const;
 const SECONDS = [1, 365 * DAY_SECONDS] as const;
 const COUNT = [1, 1_000_000_000] as const;
 
@@ -139,24 +137,6 @@ const sessions = closed(
   "What an approval grants unless the approval says otherwise.",
 );
 
-const mcp = closed(
-  {
-    bridge_url: text(
-      "Address of the bridge that `mlp serve` and `mlp agent` join.",
-      "ws://127.0.0.1:8787",
-      { pattern: "^wss?://\\S+$", expects: "an address such as ws://127.0.0.1:8787" },
-    ),
-    connection_timeout: whole("Seconds that one attempt to connect may take.", 10, [1, 300]),
-    heartbeat_interval: whole("Seconds between pings on a link.", 30, [1, 3600]),
-    reconnect_delay: whole(
-      "Seconds before the first attempt to reconnect, half of it by chance; doubled each time, up to 30.",
-      1,
-      [1, 30],
-    ),
-  },
-  "The link to a bridge in another process.",
-);
-
 const model = closed(
   {
     model_name: text("One more name for the default agent's model.", "cursor-agent"),
@@ -221,43 +201,35 @@ const store = closed(
   "What has to survive a restart.",
 );
 
-const limits = closed(
+const telemetry = closed(
   {
-    body_bytes: whole("Largest request body on inference routes.", 10 * MEBIBYTE, [
-      KIBIBYTE,
-      256 * MEBIBYTE,
-    ]),
-    control_body_bytes: whole("Largest request body on control routes.", MEBIBYTE, [
-      KIBIBYTE,
-      16 * MEBIBYTE,
-    ]),
-    json_depth: whole("Deepest nesting of a JSON body.", 64, [8, 1000]),
-    frame_bytes: whole("Largest frame that an agent may send over the bridge.", MEBIBYTE, [
-      16 * KIBIBYTE,
-      16 * MEBIBYTE,
-    ]),
-    turn_buffer_bytes: whole(
-      "Largest answer that is not streamed, in characters; a larger one fails with the advice to stream it.",
-      MEBIBYTE,
-      [16 * KIBIBYTE, 64 * MEBIBYTE],
+    metrics: flag("Serves the figures at `/metrics`.", true),
+    otlp_endpoint: nullable(
+      Type.String({ ...HTTP_ADDRESS, expects: "an address such as http://127.0.0.1:4318" }),
+      "Base address of an OpenTelemetry collector that takes traces over HTTP, without /v1/traces. null: what OTEL_EXPORTER_OTLP_ENDPOINT says, or no traces.",
     ),
-    turns_in_flight: whole("Turns running at once, over all agents.", 1000, [1, 100_000]),
-    turns_per_agent: whole("Turns that one agent runs at once.", 64, [1, 10_000]),
-    first_byte_ms: whole("Longest wait for an agent's first word.", 2 * MINUTE_MS, MILLISECONDS),
-    silence_ms: whole("Longest pause inside an answer.", 2 * MINUTE_MS, MILLISECONDS),
-    turn_ms: whole("Longest time for a whole turn.", 30 * MINUTE_MS, MILLISECONDS),
-    heartbeat_ms: whole("Time between signs of life on a stream that is silent.", 10_000, [
-      100,
-      MINUTE_MS,
-    ]),
-    drain_ms: whole("Time that open turns get to end when the server stops.", 10_000, [0, HOUR_MS]),
+    service_name: text("Name of this server in traces.", "mlp"),
   },
-  "Sizes in bytes, times in milliseconds.",
+  "What others may measure. No prompt, answer or secret is ever in it.",
 );
 
 /** The whole configuration, with every default filled in. */
 export const Config = closed(
-  { provider, logging, security, sessions, mcp, model, bridge, agents, store, limits },
+  {
+    provider,
+    logging,
+    security,
+    sessions,
+    mcp,
+    model,
+    bridge,
+    agents,
+    store,
+    audit,
+    rate_limiting: rateLimiting,
+    limits,
+    telemetry,
+  },
   "Configuration of MCP Local Provider.",
 );
 export type Config = Static<typeof Config>;

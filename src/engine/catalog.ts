@@ -12,6 +12,8 @@ export interface CatalogSettings {
   readonly modelName: string | undefined;
   /** Further names: alias → a model's id, or one of the names of the default agent. */
   readonly aliases: Readonly<Record<string, string>>;
+  /** Whose sessions the default names mean; without it, and where none of them fits, the oldest's. */
+  readonly isDefault?: (session: Session) => boolean;
 }
 
 export interface ListedModel {
@@ -20,7 +22,10 @@ export interface ListedModel {
 }
 
 /** What a name means. `model: undefined` is the default agent, whichever model it puts first. */
-export type Target = { readonly model: string | undefined };
+export type Target = {
+  readonly model: string | undefined;
+  readonly isDefault?: CatalogSettings["isDefault"];
+};
 
 export interface Catalog {
   /** Every name in a stable order: the default names, then the agents' own models, then the aliases. */
@@ -41,6 +46,7 @@ export function isListed(session: Session): boolean {
 }
 
 export function createCatalog(settings: CatalogSettings): Catalog {
+  const { isDefault } = settings;
   const defaults = new Set<string>(DEFAULT_NAMES);
   if (settings.modelName !== undefined) defaults.add(normalName(settings.modelName));
   const aliases = new Map(
@@ -53,7 +59,8 @@ export function createCatalog(settings: CatalogSettings): Catalog {
   function resolve(name: string): Target {
     const asked = normalName(name);
     const target = aliases.get(asked) ?? asked;
-    return { model: defaults.has(target) ? undefined : target };
+    if (!defaults.has(target)) return { model: target };
+    return { model: undefined, ...(isDefault !== undefined && { isDefault }) };
   }
 
   function list(sessions: readonly Session[]): readonly ListedModel[] {
@@ -63,7 +70,7 @@ export function createCatalog(settings: CatalogSettings): Catalog {
       if (source === undefined || listed.has(key)) return;
       listed.set(key, { ...source, model: { ...source.model, id: name } });
     };
-    const offered = offeredModels(sessions);
+    const offered = offeredModels(sessions, isDefault);
     const first = offered[0];
     if (settings.modelName !== undefined) add(settings.modelName, first);
     add(DEFAULT_NAMES[0], first);
@@ -79,7 +86,7 @@ export function createCatalog(settings: CatalogSettings): Catalog {
 
   function find(name: string, sessions: readonly Session[]): ListedModel | undefined {
     const { model } = resolve(name);
-    const offered = offeredModels(sessions);
+    const offered = offeredModels(sessions, isDefault);
     const source =
       model === undefined
         ? offered[0]
@@ -90,9 +97,12 @@ export function createCatalog(settings: CatalogSettings): Catalog {
   return { list, find, resolve };
 }
 
-function offeredModels(sessions: readonly Session[]): readonly ListedModel[] {
+function offeredModels(
+  sessions: readonly Session[],
+  isDefault: CatalogSettings["isDefault"] = () => false,
+): readonly ListedModel[] {
   return sessions
     .filter(isListed)
-    .toSorted((a, b) => a.createdAt - b.createdAt)
+    .toSorted((a, b) => Number(isDefault(b)) - Number(isDefault(a)) || a.createdAt - b.createdAt)
     .flatMap((session) => session.models.map((model) => ({ model, connector: session.connector })));
 }

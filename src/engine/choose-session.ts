@@ -39,7 +39,7 @@ export function chooseSession(wanted: Wanted, sessions: readonly Session[]): Cho
     .filter((choice): choice is Choice => choice.model !== undefined);
   const ready = fitting.filter(({ session }) => session.status === "active" && session.connected);
   if (ready.length > 0)
-    return best(wanted.target.model === undefined ? ofFirstAgent(ready) : ready);
+    return best(wanted.target.model === undefined ? ofFirstAgent(ready, wanted.target) : ready);
   throw whyNobody(wanted, visible, fitting);
 }
 
@@ -66,10 +66,12 @@ function modelOf(session: Session, target: Target): Model | undefined {
   return session.models.find((model) => normalName(model.id) === target.model);
 }
 
-/** The default agent is the first that was configured: the oldest session's agent. */
-function ofFirstAgent(choices: readonly Choice[]): readonly Choice[] {
-  const first = choices.reduce((a, b) => (b.session.createdAt < a.session.createdAt ? b : a));
-  return choices.filter((choice) => choice.session.agentId === first.session.agentId);
+/** The default agent is the first that was configured: the oldest session's agent, of the default bridge's if it can. */
+function ofFirstAgent(choices: readonly Choice[], { isDefault }: Target): readonly Choice[] {
+  const preferred = choices.filter(({ session }) => isDefault?.(session) === true);
+  const from = preferred.length > 0 ? preferred : choices;
+  const first = from.reduce((a, b) => (b.session.createdAt < a.session.createdAt ? b : a));
+  return from.filter((choice) => choice.session.agentId === first.session.agentId);
 }
 
 /** Least loaded, then oldest. */

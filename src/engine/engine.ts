@@ -3,8 +3,19 @@
 
 import { AppError } from "../core/error.ts";
 import type { Outcome, Usage } from "../core/event.ts";
-import type { Clock, Lease, Random, SessionDirectory } from "../core/ports.ts";
+import type {
+  Clock,
+  Lease,
+  Random,
+  RateLimiter,
+  RateState,
+  RateSubject,
+  Reservation,
+  SessionDirectory,
+} from "../core/ports.ts";
 import type { ResumeRequest, Turn, TurnRequest } from "../core/turn.ts";
+import { reservationFor } from "./admission.ts";
+import { estimateUsage } from "./estimate.ts";
 import type { Catalog } from "./catalog.ts";
 import { chooseSession, fitToModel, scopesFor } from "./choose-session.ts";
 import { createOpenTurns } from "./open-turns.ts";
@@ -22,6 +33,8 @@ import { eventsOf } from "./whole.ts";
 export interface Caller extends Attempt {
   /** Unguessable; becomes the turn's id, so that one name follows a request from the client to the agent. */
   readonly requestId: string;
+  /** The address that the request came from: what limits count for where there is no key. */
+  readonly peer: string;
   /** The session that the client insists on. */
   readonly pin: string | undefined;
   /** What the key is limited to; `null`: all. */
@@ -51,6 +64,8 @@ export interface AdmittedTurn {
   readonly id: string;
   /** `undefined` where an earlier turn's outcome is repeated. */
   readonly sessionId: string | undefined;
+  /** Where the caller stands with its limits; `undefined` where nothing was counted. */
+  readonly limits: RateState | undefined;
   run(sink?: Sink): Promise<TurnEnd>;
 }
 
@@ -66,12 +81,25 @@ export interface Engine {
   abort(): void;
 }
 
+/** Per minute; `null`: no limit. */
+export interface Rates {
+  readonly keyRequests: number | null;
+  readonly keyTokens: number | null;
+  readonly sessionRequests: number | null;
+  readonly sessionTokens: number | null;
+  /** What is reserved for a request that does not say its `max_tokens`. */
+  readonly reserveTokens: number;
+}
+
 export interface EngineDeps {
   readonly sessions: SessionDirectory;
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly random: Random;
   readonly limits: TurnLimits & OpenTurnLimits;
+  readonly limiter: RateLimiter;
+  /** Read at every request, so that a changed configuration holds from the next one on. */
+  readonly rates: () => Rates;
   readonly onEnd: (record: TurnRecord) => void;
 }
 
@@ -107,6 +135,7 @@ export function createEngine(deps: EngineDeps): Engine {
       return {
         id: caller.requestId,
         sessionId: undefined,
+        limits: undefined,
         run: (sink) => repeat(retries.whenEnded(known), sink),
       };
     const memory = retries.remember(caller);
@@ -145,7 +174,9 @@ export function createEngine(deps: EngineDeps): Engine {
     };
     openTurns.enter(open);
     follow(attempt.signal, open.stop);
+    let reservation: Reservation | undefined;
     try {
+      reservation = reserve(caller, session.sessionId, fitted);
       const lease = await sessions.acquire(session.sessionId, {
         scopes: scopesFor(request),
         onEnd: (error) => open.stop.stop(error),
@@ -159,13 +190,36 @@ export function createEngine(deps: EngineDeps): Engine {
       });
       const first = turn(open.turnId, claimed?.resume ?? fitted);
       const fallback = claimed && turn(random.id("turn_"), fitted);
-      const job = { open, lease, turn: first, fallback, memory: attempt.memory };
-      return { id: open.turnId, sessionId: session.sessionId, run: (sink) => run(job, sink) };
+      const job = { open, lease, turn: first, fallback, memory: attempt.memory, reservation };
+      return {
+        id: open.turnId,
+        sessionId: session.sessionId,
+        limits: reservation.state,
+        run: (sink) => run(job, sink),
+      };
     } catch (error) {
+      reservation?.refund();
       open.stop.settle();
       openTurns.leave(open);
       throw error;
     }
+  }
+
+  function reserve(caller: Caller, sessionId: string, request: TurnRequest): Reservation {
+    const rates = deps.rates();
+    const key: RateSubject = {
+      kind: "key",
+      id: caller.keyId === "" ? caller.peer : caller.keyId,
+      requestsPerMinute: rates.keyRequests,
+      tokensPerMinute: rates.keyTokens,
+    };
+    const session: RateSubject = {
+      kind: "session",
+      id: sessionId,
+      requestsPerMinute: rates.sessionRequests,
+      tokensPerMinute: rates.sessionTokens,
+    };
+    return deps.limiter.reserve([key, session], reservationFor(request, rates.reserveTokens));
   }
 
   async function run(job: Job, sink: Sink | undefined): Promise<TurnEnd> {
@@ -183,6 +237,7 @@ export function createEngine(deps: EngineDeps): Engine {
       sink,
     );
     openTurns.leave(job.open);
+    settle(job, end);
     if (end.outcome === "done") park(end, job.open);
     const ending = end.outcome === "done" ? { result: end.result } : { error: end.error };
     retries.end(job.memory, ending);
@@ -233,23 +288,34 @@ export function createEngine(deps: EngineDeps): Engine {
   };
 }
 
+/** What an agent spent counts, be the turn done or broken off; what never reached one is given back. */
+function settle({ reservation, turn }: Job, end: TurnEnd): void {
+  if (end.outcome === "refused") return reservation.refund();
+  const { promptTokens, completionTokens } = end.usage ?? estimateUsage(turn.request, end.answered);
+  return reservation.settle(promptTokens + completionTokens);
+}
+
 interface Job {
   readonly open: OpenTurn;
   readonly lease: Lease;
   readonly turn: Turn;
   readonly fallback: Turn | undefined;
   readonly memory: Memory;
+  readonly reservation: Reservation;
 }
+
+/** Nothing of a repeated answer was measured. */
+const UNSEEN = { firstEventAt: undefined, answered: 0 } as const;
 
 /** A repeated outcome: the joined turn's end, replayed. */
 async function repeat(ended: Promise<Ending>, sink: Sink | undefined): Promise<TurnEnd> {
   try {
     const result = repeatOf(await ended);
     if (sink !== undefined) for (const event of eventsOf(result)) await sink(event);
-    return { outcome: "done", result, usage: result.finish.usage, firstEventAt: undefined };
+    return { outcome: "done", result, usage: result.finish.usage, ...UNSEEN };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return { outcome: error.kind.outcome, error, usage: undefined, firstEventAt: undefined };
+    return { outcome: error.kind.outcome, error, usage: undefined, ...UNSEEN };
   }
 }
 

@@ -21,7 +21,7 @@ export function estimateUsage(
   };
 }
 
-function promptCharacters(request: TurnRequest | ResumeRequest): number {
+export function promptCharacters(request: TurnRequest | ResumeRequest): number {
   switch (request.kind) {
     case "chat":
       return request.messages.reduce((sum, message) => sum + messageCharacters(message), 0);

@@ -8,6 +8,7 @@ import type { Turn } from "../core/turn.ts";
 import { estimateUsage } from "./estimate.ts";
 import type { TurnStop } from "./turn-stop.ts";
 import { createCollector } from "./whole.ts";
+import type { Collector } from "./whole.ts";
 
 /** All in milliseconds but `answerSize`, which is in UTF-16 code units. */
 export interface TurnLimits {
@@ -20,8 +21,11 @@ export interface TurnLimits {
 /** Takes each event of an answer. A promise it returns slows the agent down until it is fulfilled. */
 export type Sink = (event: TurnEvent) => Promise<void> | undefined;
 
-/** `firstEventAt` in monotonic milliseconds; `undefined` when the agent never said anything. */
-export type TurnEnd = { readonly firstEventAt: number | undefined } & (
+/**
+ * `firstEventAt` in monotonic milliseconds; `undefined` when the agent never said anything. `answered`: how much
+ * of an answer there was, in UTF-16 code units.
+ */
+export type TurnEnd = { readonly firstEventAt: number | undefined; readonly answered: number } & (
   | {
       readonly outcome: "done";
       readonly result: TurnResult | undefined;
@@ -57,6 +61,7 @@ export function runTurn(job: TurnJob, sink: Sink | undefined): Promise<TurnEnd> 
     blockedSince: undefined,
     ended: false,
   };
+  const collector = createCollector(job.limits.answerSize);
   const stopWatching = watch(job, progress);
   return new Promise((resolve) => {
     const end = (ended: TurnEnd): void => {
@@ -68,17 +73,20 @@ export function runTurn(job: TurnJob, sink: Sink | undefined): Promise<TurnEnd> 
     };
     const fail = (error: AppError): void => {
       const { firstEventAt } = progress;
-      end({ outcome: error.kind.outcome, error, usage: undefined, firstEventAt });
+      const answered = collector.size;
+      end({ outcome: error.kind.outcome, error, usage: undefined, firstEventAt, answered });
     };
     job.stop.onStop(fail);
-    const consumed = consume(job, progress, sink).catch((error: unknown) => {
+    const answer = { progress, collector, sink };
+    const consumed = consume(job, answer).catch((error: unknown) => {
       if (!isForgotten(error, job, progress)) throw error;
-      return consume({ ...job, turn: job.fallback }, progress, sink);
+      return consume({ ...job, turn: job.fallback }, answer);
     });
     consumed.then(
       ({ finish, result }) => {
         const { firstEventAt } = progress;
-        end({ outcome: "done", result, usage: finish.usage, firstEventAt });
+        const answered = collector.size;
+        end({ outcome: "done", result, usage: finish.usage, firstEventAt, answered });
         job.stop.settle();
       },
       (caught: unknown) => {
@@ -100,12 +108,16 @@ interface Progress {
   ended: boolean;
 }
 
+interface Answer {
+  readonly progress: Progress;
+  readonly collector: Collector;
+  readonly sink: Sink | undefined;
+}
+
 async function consume(
   job: TurnJob,
-  progress: Progress,
-  sink: Sink | undefined,
+  { progress, collector, sink }: Answer,
 ): Promise<{ finish: FinishEvent; result: TurnResult | undefined }> {
-  const collector = createCollector(job.limits.answerSize);
   let openCall = "";
   for await (const given of job.lease.agent.run(job.turn, job.stop.signal)) {
     // The race was lost while the agent took its time: nothing of it may reach the client any more.

@@ -2,8 +2,7 @@
 // Nothing of a request, a stack or an internal message is ever in an answer.
 
 import type { AppError } from "../core/error.ts";
-import * as ollama from "../dialects/ollama/errors.ts";
-import * as openai from "../dialects/openai/errors.ts";
+import { errorShapeOf } from "./error-shape.ts";
 
 /** A failure as the client of `path` understands it. `agentStarted`: repeating the request would run it twice. */
 export function failureResponse(
@@ -11,11 +10,11 @@ export function failureResponse(
   path: string,
   details: { readonly agentStarted?: boolean; readonly allow?: string } = {},
 ): Response {
-  const { status, body } = path.startsWith("/api/")
-    ? ollama.encodeError(error)
-    : openai.encodeError(error);
+  const { status, body } = errorShapeOf(path).encode(error);
   const headers = new Headers({ "content-type": "application/json" });
-  const mayRetry = error.kind.retryable && details.agentStarted !== true;
+  // A request over a limit by itself stays so, however long its client waits.
+  const waits = error.code !== "rate_limited" || error.retryAfterMs !== undefined;
+  const mayRetry = error.kind.retryable && waits && details.agentStarted !== true;
   if (!mayRetry) headers.set("x-should-retry", "false");
   if (mayRetry && error.retryAfterMs !== undefined) {
     headers.set("retry-after", String(Math.ceil(error.retryAfterMs / 1_000)));

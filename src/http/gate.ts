@@ -45,11 +45,12 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
     const requestId = deps.random.id("req_");
     const isUpgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
     const asked = pathOf(request.url);
+    const peer = server.requestIP(request)?.address;
     const verdict = deps.guard({
       port: deps.port,
       method: request.method,
       path: asked.path,
-      peer: server.requestIP(request)?.address,
+      peer,
       header: (name) => request.headers.get(name),
       isUpgrade,
     });
@@ -66,6 +67,7 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
     deps.visits.enter(inner, {
       requestId,
       caller,
+      peer: peer ?? "unknown",
       key: caller.keyId === undefined ? undefined : deps.keyOf(caller.keyId),
       path: verdict.path,
       startedAt: deps.clock.monotonic(),

@@ -5,13 +5,16 @@ import type { TurnResult } from "../core/event.ts";
 import type { Clock } from "../core/ports.ts";
 import type { AnswerMeta, StreamEncoder } from "../core/stream.ts";
 import type { TurnRequest } from "../core/turn.ts";
+import { clampMaxTokens } from "../engine/admission.ts";
 import type { Caller, Engine } from "../engine/engine.ts";
 import { failureResponse } from "./failure.ts";
+import { limitHeaders } from "./limit-headers.ts";
 import { streamResponse } from "./stream.ts";
 import type { Visit, Visits } from "./visit.ts";
 
 /** A dialect's half of an answer. */
 export interface AnswerCodec {
+  readonly dialect: "openai" | "ollama";
   readonly streamType: string;
   /** `undefined` for what is never streamed. `startedAt`: when the request arrived, in monotonic milliseconds. */
   readonly stream?: (meta: AnswerMeta, startedAt: number) => StreamEncoder;
@@ -30,6 +33,8 @@ export interface InferenceDeps {
   readonly visits: Visits;
   readonly clock: Clock;
   readonly heartbeatMs: number;
+  /** The most that a client may ask for; `null`: no limit. Read at every request. */
+  readonly maxTokens: () => number | null;
   /** A keyed hash, so that a retry can be recognised without keeping its prompt. */
   readonly fingerprint: (keyAndPath: string, body: Uint8Array) => string;
 }
@@ -49,13 +54,18 @@ export function createInference(deps: InferenceDeps): Inference {
     const visit = deps.visits.of(request);
     if (visit === undefined) throw new AppError("invalid_api_key", "A key is required.");
     visit.takeYourTime();
+    const { request: clamped, notice } = clampMaxTokens(asked.request, deps.maxTokens());
     const caller = callerOf(request, visit, (name) => deps.fingerprint(name, asked.bytes));
-    const turn = await deps.engine.admit(asked.request, caller, request.signal);
+    const turn = await deps.engine.admit(clamped, caller, request.signal);
     const meta = { id: turn.id, model: asked.request.model, created: deps.clock.now() };
     const headers: Record<string, string> = {
       "openai-processing-ms": String(Math.round(deps.clock.monotonic() - visit.startedAt)),
     };
     if (turn.sessionId !== undefined) headers["x-session-id"] = turn.sessionId;
+    if (notice !== undefined) headers["x-mlp-notice"] = notice;
+    if (turn.limits !== undefined) {
+      Object.assign(headers, limitHeaders(turn.limits, codec.dialect, deps.clock.now()));
+    }
     if (asked.request.stream && codec.stream !== undefined) {
       headers["content-type"] = codec.streamType;
       headers["cache-control"] = "no-cache";
@@ -90,10 +100,11 @@ function callerOf(
   visit: Visit,
   fingerprint: (keyAndPath: string) => string,
 ): Caller {
-  const keyId = visit.key?.id ?? "none";
+  const keyId = visit.key?.id ?? "";
   return {
     requestId: visit.requestId,
     keyId,
+    peer: visit.peer,
     // Pinned to another session, the same body is another request.
     fingerprint: fingerprint(`${keyId} ${visit.path} ${headers.get("x-mcp-session") ?? ""}`),
     idempotencyKey: headers.get("idempotency-key") ?? undefined,

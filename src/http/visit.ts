@@ -8,6 +8,8 @@ export interface Visit {
   readonly requestId: string;
   readonly caller: GuardCaller;
   readonly key: ClientKey | undefined;
+  /** The address of the other end of the connection. */
+  readonly peer: string;
   /** The path without query and without a secret base path: safe to log. */
   readonly path: string;
   /** Monotonic milliseconds. */

@@ -42,6 +42,7 @@ const SECRET_FIELDS: ReadonlySet<string> = new Set([
 const GATHER_MS = 20;
 
 export interface ClosableLog extends Log {
+  setLevel(level: LogSettings["level"]): void;
   /** Writes what still waits; call it before the process ends. */
   flush(): void;
 }
@@ -74,6 +75,9 @@ export function createLog(settings: LogSettings): ClosableLog {
     error: (fields, message) => {
       logger.error(fields, message);
       lines.flush();
+    },
+    setLevel: (level) => {
+      logger.level = level;
     },
     flush: () => lines.flush(),
   } satisfies ClosableLog;

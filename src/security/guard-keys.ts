@@ -10,6 +10,11 @@ import type { ReadPath } from "./guard-routes.ts";
 export interface KeyRules {
   /** The three tokens, in clear; only their digests are kept. */
   readonly tokens: { readonly control: string; readonly bridge: string; readonly agent: string };
+  /**
+   * Bridges that are not ours, each with the token by which it registers its sessions on the provider's port. It opens
+   * three routes and nothing else.
+   */
+  readonly bridges?: readonly { readonly name: string; readonly token: string }[];
   /** The client key of this secret if it is good now: neither expired nor revoked. */
   readonly keys: { find(secret: string): ClientKey | undefined };
   /** The owner's consent to serve this caller without a key; asked only where no browser is involved. */
@@ -26,12 +31,20 @@ export interface KeyCheck {
 /** Longer than any key or token: hashing more would only be work for a stranger. */
 const LONGEST_SECRET = 1_024;
 
-export function createKeyCheck({ tokens, keys, keyless }: KeyRules): KeyCheck {
+/** What a foreign bridge may ask: the control routes of the guides. */
+const REGISTRATION = new Set([
+  "POST /control/register",
+  "POST /control/revoke",
+  "GET /control/sessions",
+]);
+
+export function createKeyCheck({ tokens, keys, keyless, bridges = [] }: KeyRules): KeyCheck {
   const digests = {
     control: digestOf(tokens.control),
     bridge: digestOf(tokens.bridge),
     agent: digestOf(tokens.agent),
   };
+  const registrars = bridges.map(({ name, token }) => ({ name, digest: digestOf(token) }));
 
   function client(secrets: readonly string[]): GuardCaller | undefined {
     for (const secret of secrets) {
@@ -61,11 +74,25 @@ export function createKeyCheck({ tokens, keys, keyless }: KeyRules): KeyCheck {
     throw new AppError("not_found", "A secret base path leads to the model routes only.");
   }
 
-  function controller(secrets: readonly string[]): GuardCaller {
+  function controller(question: GuardQuestion, { path }: ReadPath): GuardCaller {
+    const secrets = shown(question);
     const caller = token(secrets, ["control"]);
     if (caller !== undefined) return caller;
-    const isKnown = token(secrets, ["bridge", "agent"]) ?? client(secrets);
+    const name = question.port === "provider" ? bridgeOf(secrets) : undefined;
+    const mayRegister = name !== undefined && REGISTRATION.has(`${question.method} ${path}`);
+    if (mayRegister) return { kind: "bridge", bridge: name };
+    const isKnown = name ?? token(secrets, ["bridge", "agent"]) ?? client(secrets);
     throw isKnown === undefined ? unauthorised("The control token") : notYours();
+  }
+
+  /** The foreign bridge whose token this is. */
+  function bridgeOf(secrets: readonly string[]): string | undefined {
+    for (const secret of secrets) {
+      const digest = digestOf(secret);
+      const registrar = registrars.find((each) => sameDigest(digest, each.digest));
+      if (registrar !== undefined) return registrar.name;
+    }
+    return undefined;
   }
 
   function asker(question: GuardQuestion, secrets: readonly string[]): GuardCaller {
@@ -95,7 +122,7 @@ export function createKeyCheck({ tokens, keys, keyless }: KeyRules): KeyCheck {
           return asker(question, secrets);
         case "control":
         case "dashboard":
-          return controller(secrets);
+          return controller(question, read);
         case "bridge":
           return joiner(question, ["bridge", "agent"]);
         case "mcp":
@@ -104,7 +131,7 @@ export function createKeyCheck({ tokens, keys, keyless }: KeyRules): KeyCheck {
         case "unknown":
           break;
       }
-      if (question.port === "bridge") return controller(secrets);
+      if (question.port === "bridge") return controller(question, read);
       const caller = client(secrets);
       if (caller === undefined) throw unauthorised();
       return caller;

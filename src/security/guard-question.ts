@@ -12,9 +12,13 @@ export interface GuardQuestion {
   readonly isUpgrade: boolean;
 }
 
-/** Who was let in, and as what. `keyId` names a client key; `keyless` is a client that needed none by consent. */
+/**
+ * Who was let in, and as what. `keyId` names a client key; `keyless` is a client that needed none by consent; `bridge`
+ * names a foreign bridge that registers its sessions.
+ */
 export interface GuardCaller {
   readonly kind: "public" | "client" | "control" | "bridge" | "agent";
   readonly keyId?: string;
   readonly keyless?: true;
+  readonly bridge?: string;
 }

@@ -37,6 +37,8 @@ export interface KeyRing {
   revoke(id: string): Promise<ClientKey>;
   /** A new secret for the key; the old one is dead. @throws AppError not_found, conflict, internal */
   rotate(id: string): Promise<ShownKey>;
+  /** Other fixed keys in the place of those so far; one that is no longer given is dead at once. */
+  setFixed(fixed: readonly FixedKey[]): void;
 }
 
 export interface KeyRingDeps {
@@ -88,12 +90,23 @@ export async function createKeyRing(deps: KeyRingDeps): Promise<KeyRing> {
   }
 
   for (const key of await store.load()) hold(key);
-  for (const { id, label, secret } of fixed) {
+  function setFixed(next: readonly FixedKey[]): void {
+    for (const { key, isFixed } of Array.from(byId.values())) {
+      if (!isFixed) continue;
+      byId.delete(key.id);
+      byHash.delete(key.hash);
+    }
     const never = { expiresAt: null, revokedAt: null, models: null, sessions: null };
-    hold({ id, label, hash: hash(secret), createdAt: clock.now(), ...never }, true);
+    for (const { id, label, secret } of next) {
+      hold({ id, label, hash: hash(secret), createdAt: clock.now(), ...never }, true);
+    }
   }
 
+  setFixed(fixed);
+
   return {
+    setFixed,
+
     find(secret) {
       const held = byHash.get(hash(secret));
       if (held === undefined || held.key.revokedAt !== null) return undefined;

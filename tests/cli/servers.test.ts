@@ -30,6 +30,7 @@ function createRunning(more: Partial<Running> = {}): Running {
       apiKeyFile: "/srv/mlp/secrets/api-key",
     },
     failed: new Promise(() => undefined),
+    reload: () => undefined,
     close: () => Promise.resolve(),
     abort: () => Promise.resolve(),
     ...more,

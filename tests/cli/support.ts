@@ -42,6 +42,8 @@ export function createHome(): FakeHome {
 }
 
 export interface RunOptions {
+  /** Gets what a SIGHUP would call. */
+  readonly onReload?: (listener: () => void) => void;
   readonly home: FakeHome;
   readonly env?: Record<string, string>;
   readonly isTerminal?: boolean;
@@ -83,6 +85,10 @@ export async function mlp(argv: readonly string[], options: RunOptions): Promise
     onSignal: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    onReload: (listener) => {
+      options.onReload?.(listener);
+      return () => undefined;
     },
   };
   const env = { ...options.env, MLP_HOME: home.path };

@@ -6,7 +6,8 @@ import type { Agent } from "../../src/core/ports.ts";
 import type { ChatRequest, Message, Turn } from "../../src/core/turn.ts";
 import { createCatalog } from "../../src/engine/catalog.ts";
 import { createEngine } from "../../src/engine/engine.ts";
-import type { Caller, TurnRecord } from "../../src/engine/engine.ts";
+import type { Caller, Rates, TurnRecord } from "../../src/engine/engine.ts";
+import { createLimiter } from "../../src/security/limiter.ts";
 import { createFakeClock, createFakeRandom } from "../support/fake-clock.ts";
 import { aSession, createFakeDirectory } from "../support/fake-directory.ts";
 
@@ -22,7 +23,15 @@ const LIMITS = {
   turnsPerKey: 3,
 };
 
-function setUp(answer: Answer) {
+const NO_RATES: Rates = {
+  keyRequests: null,
+  keyTokens: null,
+  sessionRequests: null,
+  sessionTokens: null,
+  reserveTokens: 100,
+};
+
+function setUp(answer: Answer, rates: Partial<Rates> = {}) {
   const clock = createFakeClock();
   const turns: Turn[] = [];
   const agent: Agent = {
@@ -40,6 +49,8 @@ function setUp(answer: Answer) {
     clock,
     random: createFakeRandom(),
     limits: LIMITS,
+    limiter: createLimiter({ clock }),
+    rates: () => ({ ...NO_RATES, ...rates }),
     onEnd: (record) => records.push(record),
   });
   return { clock, turns, sessions, records, engine };
@@ -59,6 +70,7 @@ function caller(fields: Partial<Caller> = {}): Caller {
   return {
     requestId: `req_${requests}`,
     keyId: "k",
+    peer: "127.0.0.1",
     fingerprint: `f${requests}`,
     idempotencyKey: undefined,
     retryCount: 0,
@@ -365,5 +377,64 @@ describe("a parked turn", () => {
     const end = await (await engine.admit(chat(history), caller(), never)).run();
     expect(end).toMatchObject({ outcome: "done", result: { text: "anew" } });
     expect(new Set(turns.map((turn) => turn.id)).size).toBe(3);
+  });
+});
+
+describe("limits", () => {
+  test("count per key and per session, and come back after a minute", async () => {
+    const { engine, clock } = setUp(() => says("a"), { keyRequests: 2 });
+    const first = await engine.admit(chat(), caller(), never);
+    expect(first.limits).toMatchObject({ limitRequests: 2, remainingRequests: 1 });
+    await first.run();
+    await (await engine.admit(chat(), caller(), never)).run();
+    await expect(engine.admit(chat(), caller(), never)).rejects.toMatchObject({
+      code: "rate_limited",
+      retryAfterMs: expect.any(Number),
+    });
+    await engine.admit(chat(), caller({ keyId: "other" }), never);
+    clock.advance(60_200);
+    expect((await engine.admit(chat(), caller(), never)).limits?.remainingRequests).toBe(1);
+  });
+
+  test("of a session hold for all its keys", async () => {
+    const { engine } = setUp(() => says("a"), { sessionRequests: 1 });
+    await (await engine.admit(chat(), caller(), never)).run();
+    await expect(engine.admit(chat(), caller({ keyId: "other" }), never)).rejects.toMatchObject({
+      code: "rate_limited",
+    });
+  });
+
+  test("on tokens reserve by estimate and settle with what was used", async () => {
+    const { engine } = setUp(() => says("a"), { keyTokens: 200 });
+    await (await engine.admit(chat(), caller(), never)).run();
+    const second = await engine.admit(chat(), caller(), never);
+    expect(second.limits?.remainingTokens).toBe(200 - 2 - 101);
+    await expect(engine.admit(chat(), caller(), never)).rejects.toMatchObject({
+      code: "rate_limited",
+    });
+    await second.run();
+    await engine.admit(chat(), caller(), never);
+  });
+
+  test("give back what a cancelled or refused turn did not use", async () => {
+    const { engine } = setUp((_turn, signal) => hangs(signal), { keyTokens: 110 });
+    const client = new AbortController();
+    const turn = await engine.admit(chat(), caller(), client.signal);
+    const end = turn.run();
+    client.abort();
+    await end;
+    const again = await engine.admit(chat(), caller(), never);
+    expect(again.limits?.remainingTokens).toBe(110 - 1 - 101);
+  });
+
+  test("hold for a changed configuration from the next request on", async () => {
+    const rates: { keyRequests: number | null } = { keyRequests: null };
+    const { engine } = setUp(() => says("a"), rates);
+    await (await engine.admit(chat(), caller(), never)).run();
+    rates.keyRequests = 1;
+    await (await engine.admit(chat(), caller(), never)).run();
+    await expect(engine.admit(chat(), caller(), never)).rejects.toMatchObject({
+      code: "rate_limited",
+    });
   });
 });

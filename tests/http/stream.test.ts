@@ -19,6 +19,7 @@ const DONE: TurnEnd = {
   result: undefined,
   usage: undefined,
   firstEventAt: undefined,
+  answered: 0,
 };
 
 type Sink = (event: TurnEvent) => Promise<void> | undefined;
@@ -74,7 +75,7 @@ test("a failure is the last frame", async () => {
   await using place = serve(async (sink) => {
     await sink(text("a"));
     const error = new AppError("agent_lost", "gone");
-    return { outcome: "agent_lost", error, usage: undefined, firstEventAt: undefined };
+    return { outcome: "agent_lost", error, usage: undefined, firstEventAt: undefined, answered: 0 };
   });
   expect(await (await fetch(place.url)).text()).toBe("<start>a<error agent_lost>");
 });
@@ -147,7 +148,13 @@ test("writes after the client has gone harm nobody", async () => {
     for (let index = 0; index < 10; index += 1) void sink(text("b"));
     over.resolve();
     const error = new AppError("client_cancelled", "gone");
-    return { outcome: "client_cancelled", error, usage: undefined, firstEventAt: undefined };
+    return {
+      outcome: "client_cancelled",
+      error,
+      usage: undefined,
+      firstEventAt: undefined,
+      answered: 0,
+    };
   });
   const client = new AbortController();
   const reader = (await fetch(place.url, { signal: client.signal })).body!.getReader();

@@ -27,6 +27,8 @@ export interface Composed extends AsyncDisposable {
   readonly api: string;
   readonly secrets: typeof SECRETS;
   readonly lines: readonly LoggedLine[];
+  /** Takes over further settings, by their variables. */
+  reload(changes: Readonly<Record<string, string>>): void;
   /** A request with the client key, JSON both ways. */
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
 }
@@ -56,7 +58,18 @@ export async function compose(
   const lines: LoggedLine[] = [];
   const log = recordingLog(lines);
   const shutdown = createShutdown(log);
-  const settings = { config, paths, env: all, log, system: createSystem(), shutdown };
+  const listeners: (() => void)[] = [];
+  let current = config;
+  const settings = {
+    config,
+    paths,
+    env: all,
+    log,
+    system: createSystem(),
+    shutdown,
+    current: () => current,
+    onReload: (listener: () => void) => void listeners.push(listener),
+  };
   const place = await openPlace(settings);
   const bridge = await openBridge({ ...settings, ...place });
   for (const agent of agents) bridge.sessions.embed(agent);
@@ -75,6 +88,10 @@ export async function compose(
     api,
     secrets: SECRETS,
     lines,
+    reload: (changes) => {
+      current = loadConfig({ env: { ...all, ...changes }, paths }).config;
+      for (const listener of listeners) listener();
+    },
     post: (path, body, init = {}) =>
       fetch(api + path, {
         method: "POST",

@@ -1,0 +1,28 @@
+// What settings have to do with each other: all that would keep a server from starting before it touches anything.
+
+import { agentSpecOf } from "../config/agent-spec.ts";
+import type { Config } from "../config/schema.ts";
+import { AppError } from "../core/error.ts";
+import { createOriginRule } from "../security/guard-origin.ts";
+import { createPeerRule } from "../security/peers.ts";
+import { checkExposure } from "./guard-rules.ts";
+
+/** One line for each problem. */
+export function checkSettings(config: Config): readonly string[] {
+  const { security, agents, provider, bridge } = config;
+  const checks: readonly (() => unknown)[] = [
+    ...[...new Set([provider.host, bridge.host])].map((host) => () => checkExposure(config, host)),
+    ...security.allowed_origins.map((origin) => () => createOriginRule([origin])),
+    ...security.allowed_peers.map((peer) => () => createPeerRule([peer])),
+    ...agents.map((entry) => () => agentSpecOf(entry)),
+  ];
+  return checks.flatMap((check) => {
+    try {
+      check();
+      return [];
+    } catch (error) {
+      if (error instanceof AppError) return [error.message];
+      throw error;
+    }
+  });
+}
