@@ -12,8 +12,8 @@ export type Directives =
   | { readonly type: "help" }
   | { readonly type: "mistake"; readonly message: string };
 
-/** `!` as well, for editors that keep lines with a slash to themselves. */
-const DIRECTIVE = /^[ \t]*[/!]rehearse(?=\s|$)[ \t]*(.*)$/;
+/** Follows a `/`, or a `!` for editors that keep lines with a slash to themselves. */
+const NAME = "rehearse";
 
 /** How each directive is written, for the help text. */
 export const DIRECTIVE_FORMS = {
@@ -40,11 +40,8 @@ class Mistake extends Error {}
 
 export function parseDirectives(message: string): Directives {
   const steps: RehearsalStep[] = [];
-  if (!message.includes("rehearse")) return { type: "steps", steps };
   try {
-    for (const line of message.split(/\r\n|\n|\r/)) {
-      const directive = DIRECTIVE.exec(line)?.[1]?.trim();
-      if (directive === undefined) continue;
+    for (const directive of directivesIn(message)) {
       const [verb, rest] = firstWord(directive);
       if (verb === "" || verb === "help") return { type: "help" };
       steps.push(parseStep(verb, rest));
@@ -56,6 +53,29 @@ export function parseDirectives(message: string): Directives {
     throw error;
   }
   return { type: "steps", steps };
+}
+
+/** What stands after the name, line by line. Only lines that have the name are looked at: most of a message may be pasted code. */
+function directivesIn(message: string): readonly string[] {
+  const found: string[] = [];
+  for (let at = message.indexOf(NAME); at !== -1; at = message.indexOf(NAME, at + 1)) {
+    if (!beginsLine(message, at)) continue;
+    const after = message.slice(at + NAME.length);
+    const end = after.search(/[\r\n]/);
+    const rest = end === -1 ? after : after.slice(0, end);
+    const directive = rest.trim();
+    if (directive === "" || rest.trimStart() !== rest) found.push(directive);
+  }
+  return found;
+}
+
+/** Whether the name at `at` has its mark before it, and nothing but blanks before that. */
+function beginsLine(message: string, at: number): boolean {
+  let before = at - 1;
+  if (message[before] !== "/" && message[before] !== "!") return false;
+  do before -= 1;
+  while (message[before] === " " || message[before] === "\t");
+  return before < 0 || message[before] === "\n" || message[before] === "\r";
 }
 
 function parseStep(verb: string, rest: string): RehearsalStep {

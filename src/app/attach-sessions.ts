@@ -9,7 +9,6 @@ import type { Sessions } from "../engine/sessions.ts";
 export interface AttachedSessions {
   /** The link came or went. */
   setUp(isUp: boolean): void;
-  close(): void;
 }
 
 export interface AttachOptions {
@@ -52,12 +51,11 @@ export function attachSessions({ sessions, agent, isOurs, log }: AttachOptions):
     stop?.();
   }
 
-  const stopListening = sessions.subscribe(({ session }) => look(session));
+  sessions.subscribe(({ session }) => look(session));
   return {
     setUp: (now) => {
       isUp = now;
       for (const session of sessions.list()) look(session);
     },
-    close: stopListening,
   };
 }

@@ -36,11 +36,25 @@ const RESERVED = "control";
 export function listBridges({ mcp }: Config, secrets: Secrets): readonly ListedBridge[] {
   const entries = [...firstEntry(mcp, secrets), ...mcp.bridges];
   checkNames(entries);
-  checkTokens(entries, secrets);
-  const chosen = entries.filter((entry) => entry.default === true);
-  if (chosen.length > 1) throw wrong("mcp.bridges: only one bridge can be the default.");
-  const first = chosen[0] ?? entries[0];
+  checkTokens(
+    entries,
+    new Map([
+      [secrets.controlToken.value, "MLP_CONTROL_TOKEN"],
+      [secrets.agentToken.value, "MLP_AGENT_TOKEN"],
+      [secrets.apiKey.value, "MLP_API_KEY"],
+    ]),
+  );
+  const first = entries.find((entry) => entry.default === true) ?? entries[0];
   return entries.map((entry) => listed(entry, secrets, entry === first));
+}
+
+/** What can be said against `mcp.bridges` without a secret at hand. @throws AppError invalid_request */
+export function checkBridges({ mcp }: Config): void {
+  checkNames(mcp.bridges);
+  checkTokens(mcp.bridges, new Map());
+  for (const { name, dialect, token } of mcp.bridges) {
+    if (dialect === "nested" && token === undefined) throw tokenless(name);
+  }
 }
 
 function firstEntry(mcp: Config["mcp"], { bridgeToken }: Secrets): readonly BridgeEntry[] {
@@ -65,10 +79,7 @@ function listed(given: BridgeEntry, { bridgeToken }: Secrets, isDefault: boolean
   if (dialect === "mlp") {
     return { name, url, dialect, isDefault, token: token ?? bridgeToken.value };
   }
-  if (dialect === "nested" && token === undefined) {
-    const key = name === FIRST ? "mcp.bridge_token" : `token of "${name}" in mcp.bridges`;
-    throw wrong(`A nested bridge asks for a token. Set the ${key}.`);
-  }
+  if (dialect === "nested" && token === undefined) throw tokenless(name);
   return { name, url, dialect, isDefault, token, entry };
 }
 
@@ -79,23 +90,26 @@ function checkNames(entries: readonly BridgeEntry[]): void {
   if (names.includes(RESERVED)) {
     throw wrong(`mcp.bridges: "${RESERVED}" is no name for a bridge; choose another one.`);
   }
+  if (entries.filter((entry) => entry.default === true).length > 1) {
+    throw wrong("mcp.bridges: only one bridge can be the default.");
+  }
 }
 
-/** A token says which bridge it is, and must not be good for anything else here. */
-function checkTokens(entries: readonly BridgeEntry[], secrets: Secrets): void {
-  const owners = new Map<string, string>([
-    [secrets.controlToken.value, "MLP_CONTROL_TOKEN"],
-    [secrets.agentToken.value, "MLP_AGENT_TOKEN"],
-    [secrets.apiKey.value, "MLP_API_KEY"],
-  ]);
+/** A token says which bridge it is, and must not be good for anything else here. `taken`: token → whose it is. */
+function checkTokens(entries: readonly BridgeEntry[], taken: Map<string, string>): void {
   for (const { name, token, dialect } of entries) {
     if (token === undefined) continue;
-    const owner = owners.get(token);
+    const owner = taken.get(token);
     if (owner !== undefined) {
       throw wrong(`The token of the bridge "${name}" is that of ${owner}, too. Give it its own.`);
     }
-    if (dialect !== "mlp") owners.set(token, `the bridge "${name}"`);
+    if (dialect !== "mlp") taken.set(token, `the bridge "${name}"`);
   }
+}
+
+function tokenless(name: string): AppError {
+  const key = name === FIRST ? "mcp.bridge_token" : `token of "${name}" in mcp.bridges`;
+  return wrong(`A nested bridge asks for a token. Set the ${key}.`);
 }
 
 function wrong(message: string): AppError {

@@ -19,6 +19,7 @@ import { operationsRoutes } from "../http/routes-operations.ts";
 import type { LinkHealth } from "../http/routes-operations.ts";
 import { createVisits } from "../http/visit.ts";
 import type { Visits } from "../http/visit.ts";
+import type { AuthFailures } from "../security/auth-failures.ts";
 import { createGuard } from "../security/guard.ts";
 import type { KeyRing } from "../security/keys.ts";
 import type { Secrets } from "../security/secrets.ts";
@@ -26,6 +27,8 @@ import type { Store } from "../store/sqlite.ts";
 import { hubSessions } from "./kept-sessions.ts";
 import { linkTiming } from "./link-timing.ts";
 import { documentsOf } from "./documents.ts";
+import { auditSessions, auditedSessions, refusalListener } from "./audit.ts";
+import type { Trail } from "./audit.ts";
 import { checkExposure, guardRules } from "./guard-rules.ts";
 import type { Base } from "./start.ts";
 import { VERSION } from "./version.ts";
@@ -34,6 +37,8 @@ export interface BridgeParts extends Base {
   readonly store: Store;
   readonly keys: KeyRing;
   readonly secrets: Secrets;
+  readonly trail: Trail;
+  readonly failures: AuthFailures;
 }
 
 export interface Bridge {
@@ -45,9 +50,9 @@ export interface Bridge {
 }
 
 export async function openBridge(parts: BridgeParts): Promise<Bridge> {
-  const { config, system, log, shutdown } = parts;
+  const { config, system, log, shutdown, trail } = parts;
   const { clock, random } = system;
-  const sessions = await createSessions({
+  const own = await createSessions({
     store: hubSessions(parts.store.sessions),
     clock,
     random,
@@ -61,6 +66,9 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
     },
     log,
   });
+  auditSessions(own, trail);
+  const sessions = auditedSessions(own, trail);
+  const onRefusal = refusalListener(trail);
   const hub = createHub({
     sessions,
     clock,
@@ -79,7 +87,7 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
     bridgePort: () => listening.port,
   });
   const groups = bridgeGroups(parts, { sessions, link, visits, documents });
-  const apps = createPortApps({ visits, log, groups });
+  const apps = createPortApps({ visits, log, groups, onRefusal });
   checkExposure(config, config.bridge.host);
   const listening = listen<HubSocketData>({
     host: config.bridge.host,
@@ -97,6 +105,7 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
         random,
         clock,
         log,
+        onRefusal,
         closing: () => shutdown.closing,
       }),
   });
@@ -149,5 +158,6 @@ function embeddedHealth(hub: Hub): LinkHealth {
     messagesReceived: sum((link) => link.received),
     pendingRequests: sum((link) => link.turns),
     activeStreams: 0,
+    links: links.length,
   };
 }

@@ -5,6 +5,7 @@ import type { Config } from "../config/schema.ts";
 import { AppError } from "../core/error.ts";
 import { createOriginRule } from "../security/guard-origin.ts";
 import { createPeerRule } from "../security/peers.ts";
+import { checkBridges } from "./bridge-list.ts";
 import { checkExposure } from "./guard-rules.ts";
 
 /** One line for each problem. */
@@ -15,6 +16,7 @@ export function checkSettings(config: Config): readonly string[] {
     ...security.allowed_origins.map((origin) => () => createOriginRule([origin])),
     ...security.allowed_peers.map((peer) => () => createPeerRule([peer])),
     ...agents.map((entry) => () => agentSpecOf(entry)),
+    () => checkBridges(config),
   ];
   return checks.flatMap((check) => {
     try {

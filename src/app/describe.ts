@@ -2,11 +2,9 @@
 // are there in name only.
 
 import type { Config } from "../config/schema.ts";
-import type { Sessions } from "../engine/sessions.ts";
 import { createPortApps } from "../http/app.ts";
 import type { RouteGroup, RouteInfo } from "../http/app.ts";
 import type { DocumentDeps } from "../http/routes-documents.ts";
-import type { LinkHealth } from "../http/routes-operations.ts";
 import { createVisits } from "../http/visit.ts";
 import { addressOf } from "./address.ts";
 import { bridgeGroups } from "./bridge.ts";
@@ -27,6 +25,7 @@ export function describePort(port: "provider" | "bridge", config: Config): Docum
   ({ routes } = createPortApps({
     visits: createVisits(),
     log: inert("log"),
+    onRefusal: () => undefined,
     groups: groupsOf(port, config, documents),
   }).plain);
   return documents;
@@ -38,11 +37,12 @@ function groupsOf(
   documents: DocumentDeps,
 ): readonly RouteGroup[] {
   const system = createSystem();
-  const sessions = inert<Sessions>("sessions");
+  const sessions = inert("sessions");
   const visits = createVisits();
-  const link = () => inert<LinkHealth>("link");
-  if (port === "bridge")
+  const link = () => inert("link");
+  if (port === "bridge") {
     return bridgeGroups({ config, system }, { sessions, link, visits, documents });
+  }
   return routeGroups(
     {
       config,
@@ -51,16 +51,24 @@ function groupsOf(
       sessions,
       administration: sessions,
       keys: inert("keys"),
+      trail: inert("trail"),
       link,
     },
-    { engine: inert("engine"), catalog: inert("catalog"), visits, documents },
+    {
+      engine: inert("engine"),
+      catalog: inert("catalog"),
+      metrics: inert("metrics"),
+      health: inert("health"),
+      visits,
+      documents,
+    },
   );
 }
 
 /** Stands for a part that only handlers use, and no handler is ever called here. */
-function inert<T extends object>(name: string): T {
+function inert(name: string): never {
   const complain = (): never => {
     throw new Error(`${name} is not there: these routes are only to be described`);
   };
-  return new Proxy({} as T, { get: complain, has: complain });
+  return new Proxy({}, { get: complain, has: complain }) as never;
 }

@@ -1,6 +1,7 @@
 // The foreign bridges of `mlp serve`: each dialled, its agent with the sessions that are its own, and what it may do on
 // this provider's port. Their sessions live in this process and its store: nobody else's record of them counts.
 
+import { auditSessions, auditedSessions } from "./audit.ts";
 import { openBunSocket } from "../bridge/bun-socket.ts";
 import { createForeignBridge } from "../bridge/foreign-bridge.ts";
 import type { ForeignBridge } from "../bridge/foreign-bridge.ts";
@@ -17,6 +18,12 @@ import type { BridgeParts } from "./bridge.ts";
 import { foreignSessions } from "./kept-sessions.ts";
 import { linkTiming } from "./link-timing.ts";
 import { VERSION } from "./version.ts";
+
+/** What dialling a bridge needs. */
+export type DialParts = Pick<
+  BridgeParts,
+  "config" | "system" | "log" | "shutdown" | "store" | "secrets" | "trail"
+>;
 
 export interface ForeignBridges {
   /** With the models of a bridge for the sessions that it registers: the guides' form has no place for them. */
@@ -36,7 +43,7 @@ interface OpenedBridge {
 
 /** @throws AppError when an address or a grant cannot be used, or the store cannot be read */
 export async function openForeignBridges(
-  parts: BridgeParts,
+  parts: DialParts,
   entries: readonly ForeignEntry[],
 ): Promise<ForeignBridges> {
   const { shutdown } = parts;
@@ -72,11 +79,11 @@ export async function openForeignBridges(
   };
 }
 
-function openSessions(
-  { config, store, system, log }: BridgeParts,
+async function openSessions(
+  { config, store, system, log, trail }: DialParts,
   names: readonly string[],
 ): Promise<Sessions> {
-  return createSessions({
+  const sessions = await createSessions({
     store: foreignSessions(store.sessions, names),
     clock: system.clock,
     random: system.random,
@@ -89,9 +96,11 @@ function openSessions(
     },
     log,
   });
+  auditSessions(sessions, trail);
+  return auditedSessions(sessions, trail);
 }
 
-function openOne(parts: BridgeParts, sessions: Sessions, entry: ForeignEntry): OpenedBridge {
+function openOne(parts: DialParts, sessions: Sessions, entry: ForeignEntry): OpenedBridge {
   const { config, system, log } = parts;
   const { name, url, dialect, token } = entry;
   const { times, delays, connectMs } = linkTiming(config);

@@ -2,6 +2,7 @@
 // it may be reached from beyond this machine.
 
 import { AppError } from "../core/error.ts";
+import type { AuthFailures } from "../security/auth-failures.ts";
 import { hostsOf } from "../security/guard.ts";
 import type { GuardRules } from "../security/guard.ts";
 import type { KeyRing } from "../security/keys.ts";
@@ -11,6 +12,7 @@ import type { StartSettings } from "./types.ts";
 export interface GuardRuleParts extends Pick<StartSettings, "config"> {
   readonly keys: KeyRing;
   readonly secrets: Secrets;
+  readonly failures: AuthFailures;
   /** Foreign bridges that register their sessions here. */
   readonly registrars?: readonly { readonly name: string; readonly token: string }[];
 }
@@ -29,6 +31,7 @@ export function guardRules(parts: GuardRuleParts, { port }: Address): GuardRules
     allowedPeers: security.allowed_peers,
     limits: { bodyBytes: limits.body_bytes, controlBodyBytes: limits.control_body_bytes },
     keys: parts.keys,
+    failures: parts.failures,
     ...(parts.registrars !== undefined && { bridges: parts.registrars }),
     tokens: {
       control: secrets.controlToken.value,

@@ -1,11 +1,16 @@
 // What a server finds or makes in its folders before it serves: the store, the secrets, the client keys.
 
+import { createAuthFailures } from "../security/auth-failures.ts";
+import type { AuthFailures } from "../security/auth-failures.ts";
 import { createKeyRing } from "../security/keys.ts";
 import type { FixedKey, KeyRing } from "../security/keys.ts";
 import { loadSecrets } from "../security/secrets.ts";
 import type { Secrets } from "../security/secrets.ts";
 import { openSqliteStore } from "../store/sqlite.ts";
 import type { Store } from "../store/sqlite.ts";
+import type { AuditOwner } from "../observe/audit-files.ts";
+import { auditedKeys, openTrail } from "./audit.ts";
+import type { Trail } from "./audit.ts";
 import type { Base } from "./start.ts";
 import type { StartNotes } from "./types.ts";
 
@@ -13,11 +18,14 @@ export interface Place {
   readonly store: Store;
   readonly secrets: Secrets;
   readonly keys: KeyRing;
+  readonly trail: Trail;
+  /** Wrong keys, on whichever of our ports they are shown. */
+  readonly failures: AuthFailures;
   readonly keyNotes: Pick<StartNotes, "apiKey" | "apiKeyFile">;
 }
 
 /** @throws AppError when a file is not ours to use, cannot be written, or is damaged */
-export async function openPlace(base: Base): Promise<Place> {
+export async function openPlace(base: Base, owner: AuditOwner): Promise<Place> {
   const { config, env, paths, system, shutdown } = base;
   const secrets = loadSecrets({ dir: paths.secrets, env });
   const store = openSqliteStore(databasePath(config.store.url, paths.database));
@@ -38,10 +46,13 @@ export async function openPlace(base: Base): Promise<Place> {
     fixed: fixed(),
   });
   base.onReload(() => keys.setFixed(fixed()));
+  const trail = await openTrail(base, owner);
   return {
     store,
     secrets,
-    keys,
+    keys: auditedKeys(keys, trail),
+    trail,
+    failures: createAuthFailures({ clock: system.clock }),
     keyNotes: { apiKey: secrets.apiKey.value, apiKeyFile: secrets.apiKey.file ?? null },
   };
 }

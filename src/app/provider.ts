@@ -4,13 +4,23 @@ import type { Config } from "../config/schema.ts";
 import { createCatalog } from "../engine/catalog.ts";
 import type { Catalog } from "../engine/catalog.ts";
 import { createEngine } from "../engine/engine.ts";
-import type { Engine, Rates, TurnRecord } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { TurnRecord } from "../engine/records.ts";
+import type { Rates } from "../engine/rate-gate.ts";
 import type { Sessions } from "../engine/sessions.ts";
 import type { SessionDirectory } from "../core/ports.ts";
 import type { Session } from "../core/session.ts";
 import { createPortApps, guarded } from "../http/app.ts";
 import type { PortApp, RouteGroup } from "../http/app.ts";
 import { createGate } from "../http/gate.ts";
+import type { Refusal } from "../http/gate.ts";
+import type { Health } from "../http/health.ts";
+import { createRequestWatch } from "../http/request-watch.ts";
+import { createRouteNames } from "../http/route-names.ts";
+import { healthRoutes, metricsRoutes } from "../http/routes-health.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { Store } from "../store/sqlite.ts";
+import { addressOf } from "./address.ts";
 import { createInference } from "../http/inference.ts";
 import { listen } from "../http/listen.ts";
 import type { Listening } from "../http/listen.ts";
@@ -24,11 +34,15 @@ import { operationsRoutes } from "../http/routes-operations.ts";
 import type { LinkHealth } from "../http/routes-operations.ts";
 import { createVisits } from "../http/visit.ts";
 import type { Visits } from "../http/visit.ts";
+import type { AuthFailures } from "../security/auth-failures.ts";
 import { createGuard } from "../security/guard.ts";
 import { createLimiter } from "../security/limiter.ts";
 import type { KeyRing } from "../security/keys.ts";
 import type { Secrets } from "../security/secrets.ts";
 import { documentsOf } from "./documents.ts";
+import { admissionEntry, endEntry, refusalListener } from "./audit.ts";
+import type { Trail } from "./audit.ts";
+import { observe } from "./observation.ts";
 import { checkExposure, guardRules } from "./guard-rules.ts";
 import type { Base } from "./start.ts";
 import { createFingerprint } from "./system.ts";
@@ -43,6 +57,9 @@ export interface ProviderParts extends Base {
   readonly link: () => LinkHealth;
   /** Whose sessions the default model names mean; without it the oldest's. */
   readonly isDefault?: (session: Session) => boolean;
+  readonly trail: Trail;
+  readonly store: Store;
+  readonly failures: AuthFailures;
   /** Foreign bridges that register their sessions here, each by its own token. */
   readonly registrars?: readonly { readonly name: string; readonly token: string }[];
 }
@@ -53,8 +70,9 @@ export interface Provider {
   readonly app: PortApp;
 }
 
-export function openProvider(parts: ProviderParts): Provider {
-  const { config, log, system, sessions, shutdown, keys } = parts;
+/** @throws AppError saying what keeps it from starting */
+export async function openProvider(parts: ProviderParts): Promise<Provider> {
+  const { config, log, system, sessions, shutdown, keys, trail } = parts;
   const { limits } = config;
   const catalog = createCatalog({
     modelName: config.model.model_name,
@@ -77,12 +95,34 @@ export function openProvider(parts: ProviderParts): Provider {
     },
     limiter: createLimiter({ clock: system.clock }),
     rates: () => ratesOf(parts.current()),
-    onEnd: (record) => report(parts, record),
+    onAdmit: (record) => trail.audit.write(admissionEntry(record)),
+    onEnd: (record) => {
+      observation.metrics.recordTurn(record);
+      observation.traces.turnEnded(record);
+      trail.audit.writeWhenPossible(endEntry(record));
+      report(parts, record);
+    },
   });
+  const observation = await observe(parts, {
+    openTurns: () => engine.openTurns().length,
+    address: () => addressOf("http", config.provider.host, listening.port),
+  });
+  const { metrics, traces, health } = observation;
   const visits = createVisits();
   const documents = documentsOf({ port: "provider", config, routes: () => apps.plain.routes });
-  const groups = routeGroups(parts, { engine, catalog, visits, documents });
-  const apps = createPortApps({ visits, log, groups });
+  const groups = routeGroups(parts, { engine, catalog, visits, documents, metrics, health });
+  const audited = refusalListener(trail);
+  const onRefusal = (refusal: Refusal): void => {
+    metrics.recordRefusal(refusal.error.code, refusal.keyId ?? "");
+    audited(refusal);
+  };
+  const apps = createPortApps({ visits, log, groups, onRefusal });
+  const watch = createRequestWatch({
+    clock: system.clock,
+    names: createRouteNames(apps.plain.routes),
+    metrics,
+    traces,
+  });
   checkExposure(config, config.provider.host);
   const guardFor = (port: number) =>
     createGuard(
@@ -106,6 +146,8 @@ export function openProvider(parts: ProviderParts): Provider {
         random: system.random,
         clock: system.clock,
         log,
+        onRefusal,
+        watch,
         closing: () => shutdown.closing,
       });
     },
@@ -124,15 +166,17 @@ interface RouteParts {
   readonly catalog: Catalog;
   readonly visits: Visits;
   readonly documents: DocumentDeps;
+  readonly metrics: Metrics;
+  readonly health: Health;
 }
 
 /** The port's routes; made without a server, too, to be described. */
 export function routeGroups(
   parts: Pick<
     ProviderParts,
-    "config" | "current" | "system" | "sessions" | "keys" | "administration" | "link"
+    "config" | "current" | "system" | "sessions" | "keys" | "trail" | "administration" | "link"
   >,
-  { engine, catalog, visits, documents }: RouteParts,
+  { engine, catalog, visits, documents, metrics, health }: RouteParts,
 ): readonly RouteGroup[] {
   const { config, system, sessions, keys, administration } = parts;
   const { clock } = system;
@@ -143,7 +187,9 @@ export function routeGroups(
     visits,
     clock,
     heartbeatMs: config.limits.heartbeat_ms,
+    metrics,
     maxTokens: () => parts.current().limits.max_tokens,
+    promptHash: (body) => parts.trail.promptHash(body),
     fingerprint: createFingerprint(),
   });
   const dialect = {
@@ -159,8 +205,13 @@ export function routeGroups(
     clock,
     version: VERSION,
     link: parts.link,
+    health,
     activeSessions: () => sessions.list().filter((each) => each.status === "active").length,
   });
+  const registration =
+    administration === undefined
+      ? []
+      : [registrationRoutes({ sessions: administration, visits, limits: control })];
   return [
     rootRoute,
     operations,
@@ -168,16 +219,10 @@ export function routeGroups(
       () => openaiRoutes(dialect),
       () => ollamaRoutes(dialect),
       () => documentRoutes(documents),
+      () => healthRoutes({ health }),
+      ...(config.telemetry.metrics ? [() => metricsRoutes({ metrics })] : []),
     ]),
-    guarded(
-      visits,
-      ["control", "bridge"],
-      [
-        ...(administration === undefined
-          ? []
-          : [registrationRoutes({ sessions: administration, visits, limits: control })]),
-      ],
-    ),
+    guarded(visits, ["control", "bridge"], registration),
     guarded(visits, "control", [
       ...(administration === undefined
         ? []

@@ -14,9 +14,8 @@ import type { Sessions } from "../engine/sessions.ts";
 import type { LinkHealth } from "../http/routes-operations.ts";
 import { listBridges } from "./bridge-list.ts";
 import type { ForeignEntry, OwnBridge } from "./bridge-list.ts";
-import type { BridgeParts } from "./bridge.ts";
 import { openForeignBridges } from "./foreign-bridges.ts";
-import type { ForeignBridges } from "./foreign-bridges.ts";
+import type { DialParts, ForeignBridges } from "./foreign-bridges.ts";
 import { linkTiming } from "./link-timing.ts";
 import { reportLink } from "./report-link.ts";
 import type { System } from "./system.ts";
@@ -43,7 +42,7 @@ interface DialledHub {
 }
 
 /** @throws AppError saying what is wrong in the configuration; a bridge that is away does not */
-export async function openServeBridges(parts: BridgeParts): Promise<ServeBridges> {
+export async function openServeBridges(parts: DialParts): Promise<ServeBridges> {
   const listed = listBridges(parts.config, parts.secrets);
   const own = listed.filter((bridge): bridge is OwnBridge => bridge.dialect === "mlp");
   const strangers = listed.filter((bridge): bridge is ForeignEntry => bridge.dialect !== "mlp");
@@ -79,7 +78,7 @@ function hubOf({ hub }: DialledHub): RemoteHub {
   return hub;
 }
 
-function dialHub({ config, system, log, shutdown }: BridgeParts, bridge: OwnBridge): RemoteHub {
+function dialHub({ config, system, log, shutdown }: DialParts, bridge: OwnBridge): RemoteHub {
   const { url, token } = bridge;
   const hub = createRemoteHub({
     url,

@@ -10,7 +10,7 @@ import type { Running, StartSettings } from "./types.ts";
 /** @throws AppError saying what keeps it from starting */
 export function startBridge(settings: StartSettings): Promise<Running> {
   return start(settings, async (base) => {
-    const place = await openPlace(base);
+    const place = await openPlace(base, "bridge");
     const { listening, sessions } = await openBridge({ ...base, ...place });
     logSessions(sessions, base.log);
     return {

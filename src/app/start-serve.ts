@@ -10,11 +10,11 @@ import type { Running, StartSettings } from "./types.ts";
 /** @throws AppError saying what keeps it from starting; a bridge that is away does not */
 export function startServe(settings: StartSettings): Promise<Running> {
   return start(settings, async (base) => {
-    const place = await openPlace(base);
+    const place = await openPlace(base, "provider");
     const parts = { ...base, ...place };
     const bridges = await openServeBridges(parts);
     const { sessions, administration, registrars, isDefault, link } = bridges;
-    const provider = openProvider({
+    const provider = await openProvider({
       ...parts,
       sessions,
       administration,

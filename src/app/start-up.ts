@@ -16,11 +16,11 @@ export function startUp(
 ): Promise<Running> {
   return start(settings, async (base) => {
     const chosen = chooseAgents(settings.agents, base.config);
-    const place = await openPlace(base);
+    const place = await openPlace(base, "provider");
     const parts = { ...base, ...place };
     const bridge = await openBridge(parts);
     for (const spec of chosen.specs) bridge.sessions.embed(await createAgent(spec, base));
-    const provider = openProvider({
+    const provider = await openProvider({
       ...parts,
       sessions: bridge.sessions,
       administration: bridge.sessions,

@@ -14,6 +14,9 @@ export const openBunSocket: OpenSocket = (url, headers, events) => {
     events.open();
   });
   socket.addEventListener("message", (event) => events.message(event.data));
+  for (const sign of ["ping", "pong"] as const) {
+    socket.addEventListener(sign, () => events.alive?.());
+  }
   socket.addEventListener("error", (event) => {
     status = refusalStatus(event);
   });
@@ -33,6 +36,9 @@ export const openBunSocket: OpenSocket = (url, headers, events) => {
     getBufferedAmount: () => socket.bufferedAmount,
     close: (code, reason) => socket.close(code, reason),
     terminate: () => socket.terminate(),
+    ping: () => {
+      if (socket.readyState === WebSocket.OPEN) socket.ping();
+    },
   };
 };
 

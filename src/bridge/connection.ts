@@ -23,6 +23,8 @@ export interface Socket {
   getBufferedAmount(): number;
   /** Without the closing handshake: for a peer that does not answer. */
   terminate(): void;
+  /** A WebSocket ping, which any peer's WebSocket answers by itself. Our own links need none. */
+  ping?(): void;
 }
 
 /** What the owner of a connection hears. `closed` comes once, last. */

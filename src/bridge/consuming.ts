@@ -45,9 +45,11 @@ export interface Consuming {
 
 interface Asked {
   readonly events: AskedTurn;
-  readonly reader: ChunkReader;
+  readonly signal: AbortSignal;
+  readonly onAbort: () => void;
+  /** Made by the first chunk: a whole answer needs none. */
+  reader: ChunkReader | undefined;
   answered: boolean;
-  stopListening(): void;
 }
 
 export function createConsuming({ step, ids, asker, isClogged }: ConsumingDeps): Consuming {
@@ -81,9 +83,9 @@ export function createConsuming({ step, ids, asker, isClogged }: ConsumingDeps):
       events.abort(error);
       step({ type: "cancel", id, error });
     };
-    signal.addEventListener("abort", onAbort, { once: true });
-    const stopListening = () => signal.removeEventListener("abort", onAbort);
-    turns.set(id, { events, reader: createChunkReader(), answered: false, stopListening });
+    // Taken away by `over`, to which every turn comes: a signal may outlive many turns.
+    signal.addEventListener("abort", onAbort);
+    turns.set(id, { events, signal, onAbort, reader: undefined, answered: false });
     waiting += 1;
     return step({ type: "ask", frame: askFrame(turn, asker) });
   }
@@ -95,6 +97,7 @@ export function createConsuming({ step, ids, asker, isClogged }: ConsumingDeps):
     try {
       if (frame.type === "model_result") return asked.events.push(resultEvents(frame), bytes);
       scratch.length = 0;
+      asked.reader ??= createChunkReader();
       asked.reader.read(frame, scratch);
       asked.events.push(scratch, bytes);
     } catch (error) {
@@ -115,7 +118,7 @@ export function createConsuming({ step, ids, asker, isClogged }: ConsumingDeps):
     if (asked === undefined) return false;
     turns.delete(id);
     begun(asked);
-    asked.stopListening();
+    asked.signal.removeEventListener("abort", asked.onAbort);
     ids.release(id);
     asked.events.end(error);
     return true;

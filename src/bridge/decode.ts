@@ -100,7 +100,9 @@ function shallow(type: FrameType, value: JsonObject): boolean {
   if (type !== "model_invoke") return true;
   const { payload } = value;
   if (!isJsonObject(payload)) return false;
-  return within(payload["tools"], MAX_DEPTH + 5) && within(payload["response_format"], MAX_DEPTH + 5);
+  return (
+    within(payload["tools"], MAX_DEPTH + 5) && within(payload["response_format"], MAX_DEPTH + 5)
+  );
 }
 
 function within(value: JsonValue | undefined, depth: number): boolean {

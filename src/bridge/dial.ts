@@ -13,6 +13,8 @@ export interface DialledEvents {
   closed(code: number, reason: string): void;
   /** `status`: the HTTP status that refused the upgrade, where there was one. */
   failed(status: number | undefined): void;
+  /** A WebSocket ping or pong of the peer's. */
+  alive?(): void;
 }
 
 /** Bun's WebSocket, or a fake. The token goes into a header, never into the URL. */

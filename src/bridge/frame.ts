@@ -3,7 +3,7 @@
 
 import { type Static, Type } from "@sinclair/typebox";
 import { Payload, ToolCallDelta, ToolResults, WholeChoice } from "./payload.ts";
-import { closed, Count, oneOf } from "./shape.ts";
+import { closed, Count, described, oneOf } from "./shape.ts";
 
 /** The number that `hello` states: this is mlp.v1. */
 export const PROTOCOL_VERSION = 1;
@@ -19,8 +19,7 @@ const Token = Type.String({ minLength: 1, maxLength: 512 });
 export const ModelEntry = closed({
   id: Name,
   label: Type.Optional(Name),
-  /** In tokens. */
-  context_length: Type.Optional(Count),
+  context_length: Type.Optional(described(Count, "In tokens.")),
   capabilities: Type.Array(
     oneOf("completion", "tools", "insert", "vision", "embedding", "thinking"),
     { maxItems: 16 },
@@ -30,9 +29,11 @@ export type ModelEntry = Static<typeof ModelEntry>;
 const Models = Type.Array(ModelEntry, { maxItems: 1000 });
 
 export const WireError = closed({
-  /** One of ours where we know it (core/error.ts); any other reads as `agent_error`. */
-  code: Type.String({ maxLength: 64 }),
-  message: Type.String({ maxLength: 4096 }),
+  code: Type.String({
+    maxLength: 64,
+    description: "An error code of the HTTP routes; any other reads as `agent_error`.",
+  }),
+  message: Type.String({ maxLength: 4096, description: "For people." }),
 });
 export type WireError = Static<typeof WireError>;
 
@@ -47,31 +48,36 @@ export type WireUsage = Static<typeof WireUsage>;
 
 const FinishReason = oneOf("stop", "length", "tool_calls", "content_filter");
 
-/** First word of whoever dials in. `requested_scopes` is a wish, everything else a claim. */
+/** First word of whoever dials in. All of it is a claim. */
 export const HelloFrame = closed({
   type: Type.Literal("hello"),
-  protocol: Type.Integer(),
-  role: oneOf("agent", "provider"),
+  protocol: Type.Integer({ description: "1." }),
+  role: described(oneOf("agent", "provider"), "Has to agree with the secret of the upgrade."),
   agent_id: Name,
   label: Name,
   connector: Type.Optional(Name),
   models: Models,
   capabilities: Type.Record(Type.String({ maxLength: 64 }), Type.Boolean(), { maxProperties: 64 }),
-  requested_scopes: Scopes,
-  session_token: Type.Optional(Token),
+  requested_scopes: described(Scopes, "A wish: what is granted is in the session's record."),
+  session_token: Type.Optional(
+    described(Token, "An agent's: resumes its session without a new approval."),
+  ),
 });
 export type HelloFrame = Static<typeof HelloFrame>;
 
-/** What the hub takes. Sizes are bytes of a frame's UTF-8 text. */
+/** What the hub takes. */
 const WireLimits = closed({
-  /** Largest frame that asks: `model_invoke`, `tool_results`. */
-  invoke_bytes: Limit,
-  /** Largest frame that answers, and of every other kind. */
-  answer_bytes: Limit,
-  /** Credit that every turn begins with, in bytes of its stream chunks. */
-  credit_bytes: Limit,
-  /** Turns open at once on this link. */
-  turns: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+  invoke_bytes: described(
+    Limit,
+    "Largest frame that asks (`model_invoke`, `tool_results`), in bytes of its UTF-8 text.",
+  ),
+  answer_bytes: described(Limit, "Largest frame of every other kind."),
+  credit_bytes: described(Limit, "Bytes of stream chunks that every turn begins with."),
+  turns: Type.Integer({
+    minimum: 1,
+    maximum: 1_000_000,
+    description: "Turns open at once on this link.",
+  }),
 });
 export type WireLimits = Static<typeof WireLimits>;
 
@@ -80,10 +86,13 @@ export const WelcomeFrame = closed({
   link_id: Id,
   limits: WireLimits,
   version: Type.Optional(Name),
-  /** To an agent: its session's id. */
-  session: Type.Optional(Id),
-  /** To a provider: how many `session` frames follow that are the state as it stands; later ones are changes. */
-  session_count: Type.Optional(Count),
+  session: Type.Optional(described(Id, "To an agent: its session's id.")),
+  session_count: Type.Optional(
+    described(
+      Count,
+      "To a provider: how many `session` frames follow that are the state as it stands; later ones are changes.",
+    ),
+  ),
 });
 export type WelcomeFrame = Static<typeof WelcomeFrame>;
 
@@ -94,10 +103,13 @@ export const SessionFrame = closed({
   agent_id: Name,
   status: oneOf("pending", "active", "suspended", "expired", "revoked", "exhausted", "denied"),
   scopes: Scopes,
-  expires_at: Type.Union([Type.Number(), Type.Null()]),
+  expires_at: Type.Union([Type.Number(), Type.Null()], {
+    description: "Milliseconds since the epoch; null: never.",
+  }),
   models: Models,
-  /** For its agent only, once: on becoming active and at each resume. */
-  session_token: Type.Optional(Token),
+  session_token: Type.Optional(
+    described(Token, "For its agent only, once: on becoming active and at each resume."),
+  ),
   label: Type.Optional(Type.String({ maxLength: 256 })),
   connector: Type.Optional(Type.String({ maxLength: 256 })),
   connected: Type.Optional(Type.Boolean()),
@@ -120,11 +132,13 @@ export const InvokeFrame = closed({
   model_meta: closed({
     provider: Name,
     label: Type.String({ maxLength: 256 }),
-    /** From a provider a wish that the hub ignores; from the hub what the session's record grants. */
-    requested_scopes: Scopes,
+    requested_scopes: described(
+      Scopes,
+      "From a provider a wish that the hub ignores; from the hub what the session's record grants.",
+    ),
   }),
   payload: Payload,
-  deadline_ms: Count,
+  deadline_ms: described(Count, "How long the whole turn may take, in milliseconds from now."),
 });
 export type InvokeFrame = Static<typeof InvokeFrame>;
 
@@ -133,7 +147,7 @@ export const ToolResultsFrame = closed({
   type: Type.Literal("tool_results"),
   id: Id,
   session_id: Id,
-  resumes: Id,
+  resumes: described(Id, "The id of the parked turn."),
   model: Name,
   stream: Type.Boolean(),
   results: ToolResults,
@@ -145,18 +159,21 @@ export type ToolResultsFrame = Static<typeof ToolResultsFrame>;
 export const ChunkFrame = closed({
   type: Type.Literal("model_stream_chunk"),
   id: Id,
-  /** From 0, gapless. */
-  chunk_index: Count,
+  chunk_index: described(Count, "From 0, without gaps."),
   delta: closed({
     content: Type.Optional(Type.String()),
     reasoning: Type.Optional(Type.String()),
     tool_calls: Type.Optional(Type.Array(ToolCallDelta, { maxItems: 256 })),
   }),
-  /** Present on the last chunk of the turn, and only there. */
-  finish_reason: Type.Optional(FinishReason),
+  finish_reason: Type.Optional(
+    described(FinishReason, "On the last chunk of the turn, and only there."),
+  ),
   usage: Type.Optional(WireUsage),
-  /** With `finish_reason`: the agent waits for `tool_results`. */
-  parked: Type.Optional(Type.Boolean()),
+  parked: Type.Optional(
+    Type.Boolean({
+      description: "With `finish_reason`: the agent waits for `tool_results`.",
+    }),
+  ),
 });
 export type ChunkFrame = Static<typeof ChunkFrame>;
 
@@ -180,12 +197,18 @@ export type ResultFrame = Static<typeof ResultFrame>;
 export const CancelFrame = closed({
   type: Type.Literal("cancel"),
   id: Id,
-  /** An error code of ours where one fits; anything else is for people. */
-  reason: Type.String({ maxLength: 256 }),
+  reason: Type.String({
+    maxLength: 256,
+    description: "An error code where one fits; anything else is for people.",
+  }),
 });
 export type CancelFrame = Static<typeof CancelFrame>;
 
-const Credit = Type.Integer({ minimum: 1, maximum: 1024 * 1024 * 1024 });
+const Credit = Type.Integer({
+  minimum: 1,
+  maximum: 1024 * 1024 * 1024,
+  description: "Bytes, on top of what was left.",
+});
 export const FlowFrame = closed({ type: Type.Literal("flow"), id: Id, credit: Credit });
 export type FlowFrame = Static<typeof FlowFrame>;
 
@@ -197,9 +220,9 @@ export const ErrorFrame = closed({
 });
 export type ErrorFrame = Static<typeof ErrorFrame>;
 
-/** `timestamp` belongs to whoever pings; the pong repeats it. */
-export const PingFrame = closed({ type: Type.Literal("ping"), timestamp: Type.Number() });
-export const PongFrame = closed({ type: Type.Literal("pong"), timestamp: Type.Number() });
+const Timestamp = Type.Number({ description: "The pinging end's own; the pong repeats it." });
+export const PingFrame = closed({ type: Type.Literal("ping"), timestamp: Timestamp });
+export const PongFrame = closed({ type: Type.Literal("pong"), timestamp: Timestamp });
 
 /** `type` → schema. */
 export const FRAMES = {

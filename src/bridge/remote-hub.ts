@@ -27,6 +27,8 @@ export interface RemoteHubOptions {
   readonly openSocket: OpenSocket;
   readonly times?: LinkTimes;
   readonly delays?: BackoffDelays;
+  /** Milliseconds that an upgrade may take. */
+  readonly connectMs?: number;
   onState?(state: DialState): void;
 }
 
@@ -74,7 +76,7 @@ export function createRemoteHub(options: RemoteHubOptions): RemoteHub {
     random: options.random,
     openSocket: options.openSocket,
     delays: options.delays ?? DEFAULT_DELAYS,
-    connectMs: CONNECT_MS,
+    connectMs: options.connectMs ?? CONNECT_MS,
     onSocket,
     onState: (state) => options.onState?.(state),
   });

@@ -33,6 +33,8 @@ export interface RunnerOptions {
   readonly openSocket: OpenSocket;
   readonly times?: LinkTimes;
   readonly delays?: BackoffDelays;
+  /** Milliseconds that an upgrade may take. */
+  readonly connectMs?: number;
   /** Each change of the session, as the hub tells it. */
   onSession?(session: Session): void;
   onState?(state: DialState): void;
@@ -75,7 +77,7 @@ export function createRunner(options: RunnerOptions): Runner {
     random: options.random,
     openSocket: options.openSocket,
     delays: options.delays ?? DEFAULT_DELAYS,
-    connectMs: CONNECT_MS,
+    connectMs: options.connectMs ?? CONNECT_MS,
     onSocket,
     onState: (state) => options.onState?.(state),
   });

@@ -15,5 +15,5 @@ export function linkLimits(bodyBytes = 10 * MIB): WireLimits {
   };
 }
 
-/** How long a dialled upgrade may take. */
+/** How many milliseconds a dialled upgrade may take. */
 export const CONNECT_MS = 10_000;

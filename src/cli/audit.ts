@@ -36,8 +36,12 @@ export async function verify(context: CliContext, _: object, file?: string): Pro
 function described({ records, files, firstSeq = 0, lastSeq = 0, head }: Verification): string {
   if (head === undefined) return "ok, no records yet";
   const gone = firstSeq > 1 ? `; those before ${firstSeq} are no longer kept` : "";
-  const where = files.length === 1 ? "1 file" : `${files.length} files`;
-  return `ok, ${records} records (${firstSeq} to ${lastSeq}) in ${where}${gone}; head ${head}`;
+  const what = `${counted(records, "record")} (${firstSeq} to ${lastSeq})`;
+  return `ok, ${what} in ${counted(files.length, "file")}${gone}; head ${head}`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 export interface TailFlags {
@@ -54,7 +58,7 @@ export async function tail(context: CliContext, flags: TailFlags, file?: string)
     show(context, flags, audit.lines);
     if (flags.follow) await follow(context, flags, audit);
   } finally {
-    await audit.close();
+    audit.close();
   }
 }
 

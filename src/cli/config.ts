@@ -40,10 +40,9 @@ export async function showConfig(context: CliContext, flags: ShowFlags): Promise
     io.output.write(json(Object.fromEntries(entries)));
     return;
   }
-  const rows = shown.map(({ setting, value, origin }) => {
-    const row = [setting.path, textOf(value)];
-    return flags.origin ? [...row, originText(origin)] : row;
-  });
+  const rows = flags.origin
+    ? shown.map((each) => [each.setting.path, textOf(each.value), originText(each.origin)])
+    : shown.map((each) => [each.setting.path, textOf(each.value)]);
   io.output.write(table(["SETTING", "VALUE", ...(flags.origin ? ["FROM"] : [])], rows));
 }
 
@@ -74,12 +73,12 @@ function originText(origin: Origin): string {
   }
 }
 
-export type ValidateFlags = Readonly<Record<never, never>>;
+export type NoFlags = Readonly<Record<string, never>>;
 
 /** Complaints are the command's data; the exit code is 2 if there is one. */
 export async function validateConfig(
   context: CliContext,
-  _flags: ValidateFlags,
+  _flags: NoFlags,
   path?: string,
 ): Promise<void> {
   const { io, paths } = context;

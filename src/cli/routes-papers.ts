@@ -3,7 +3,7 @@
 
 import { buildCommand, buildRouteMap } from "@stricli/core";
 
-import type { ShowFlags, ValidateFlags } from "./config.ts";
+import type { NoFlags, ShowFlags } from "./config.ts";
 import type { CliContext } from "./context.ts";
 import { withContext } from "./context.ts";
 import type { DocumentFlags } from "./documents.ts";
@@ -55,7 +55,7 @@ const show = buildCommand<ShowFlags, [], CliContext>({
   docs: { brief: "Print every setting and its value; secrets are left out" },
 });
 
-const validate = buildCommand<ValidateFlags, [string?], CliContext>({
+const validate = buildCommand<NoFlags, [string?], CliContext>({
   loader: async () => withContext((await import("./config.ts")).validateConfig),
   parameters: {
     flags: {},
@@ -74,9 +74,9 @@ const validate = buildCommand<ValidateFlags, [string?], CliContext>({
   docs: { brief: "Check the configuration; one line for each problem" },
 });
 
-const schema = buildCommand<Record<never, never>, [], CliContext>({
+const schema = buildCommand<NoFlags, [], CliContext>({
   loader: async () => withContext((await import("./config.ts")).printSchema),
-  parameters: {},
+  parameters: { flags: {} },
   docs: { brief: "Print the JSON Schema of the configuration file" },
 });
 

@@ -14,7 +14,5 @@ export function masked(name: string, value: unknown): unknown {
   if (typeof value === "string") return value.replaceAll(USER_INFO, `$1${MASK}@`);
   if (Array.isArray(value)) return value.map((item) => masked("", item));
   if (typeof value !== "object") return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key, masked(key, inner)]),
-  );
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(key, inner)]));
 }

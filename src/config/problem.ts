@@ -31,7 +31,7 @@ function problemsOf(schema: TSchema, error: ValueError): readonly Problem[] {
   const branch = blockBranch(error);
   const inner = branch === undefined ? [] : findProblems(branch, error.value);
   if (inner.length > 0) {
-    return inner.map((problem) => ({ ...problem, path: [...path, ...problem.path] }));
+    return inner.map(({ message, path: below }) => ({ message, path: path.concat(below) }));
   }
   const name = path.at(-1) ?? "";
   if (error.type === ValueErrorType.ObjectAdditionalProperties) {

@@ -2,20 +2,18 @@
 // session, the turn itself, and the record of its one end. Knows no dialect and no transport.
 
 import { AppError } from "../core/error.ts";
-import type { Outcome, Usage } from "../core/event.ts";
 import type {
   Clock,
   Lease,
   Random,
   RateLimiter,
   RateState,
-  RateSubject,
   Reservation,
   SessionDirectory,
 } from "../core/ports.ts";
-import type { ResumeRequest, Turn, TurnRequest } from "../core/turn.ts";
-import { reservationFor } from "./admission.ts";
-import { estimateUsage } from "./estimate.ts";
+import type { Turn, TurnRequest } from "../core/turn.ts";
+import { createRateGate } from "./rate-gate.ts";
+import type { Rates } from "./rate-gate.ts";
 import type { Catalog } from "./catalog.ts";
 import { chooseSession, fitToModel, scopesFor } from "./choose-session.ts";
 import { createOpenTurns } from "./open-turns.ts";
@@ -23,8 +21,9 @@ import type { OpenTurn, OpenTurnLimits } from "./open-turns.ts";
 import { createParkedTurns } from "./parked.ts";
 import { createRetryGuard, repeatOf } from "./retries.ts";
 import type { Attempt, Ending, Memory } from "./retries.ts";
-import { runTurn } from "./run-turn.ts";
+import type { AdmissionRecord, RequestOrigin, TurnRecord } from "./records.ts";
 import type { Sink, TurnEnd, TurnLimits } from "./run-turn.ts";
+import { createTurnRunner } from "./turn-runner.ts";
 import { createTurnStop } from "./turn-stop.ts";
 import type { TurnStop } from "./turn-stop.ts";
 import { eventsOf } from "./whole.ts";
@@ -35,28 +34,13 @@ export interface Caller extends Attempt {
   readonly requestId: string;
   /** The address that the request came from: what limits count for where there is no key. */
   readonly peer: string;
+  /** For the record of what was asked. */
+  readonly origin: RequestOrigin;
   /** The session that the client insists on. */
   readonly pin: string | undefined;
   /** What the key is limited to; `null`: all. */
   readonly allowedModels: readonly string[] | null;
   readonly allowedSessions: readonly string[] | null;
-}
-
-/** What is written down of a turn. Durations in milliseconds; never a prompt or an answer. */
-export interface TurnRecord {
-  readonly turnId: string;
-  readonly sessionId: string;
-  readonly agentId: string;
-  readonly keyId: string;
-  readonly model: string;
-  readonly kind: TurnRequest["kind"] | ResumeRequest["kind"];
-  readonly stream: boolean;
-  readonly startedAt: number;
-  readonly outcome: Outcome;
-  readonly errorCode: string | undefined;
-  readonly durationMs: number;
-  readonly firstEventMs: number | undefined;
-  readonly usage: Usage | undefined;
 }
 
 /** A request that may run. `run` never rejects, and is called once. */
@@ -81,16 +65,6 @@ export interface Engine {
   abort(): void;
 }
 
-/** Per minute; `null`: no limit. */
-export interface Rates {
-  readonly keyRequests: number | null;
-  readonly keyTokens: number | null;
-  readonly sessionRequests: number | null;
-  readonly sessionTokens: number | null;
-  /** What is reserved for a request that does not say its `max_tokens`. */
-  readonly reserveTokens: number;
-}
-
 export interface EngineDeps {
   readonly sessions: SessionDirectory;
   readonly catalog: Catalog;
@@ -100,6 +74,8 @@ export interface EngineDeps {
   readonly limiter: RateLimiter;
   /** Read at every request, so that a changed configuration holds from the next one on. */
   readonly rates: () => Rates;
+  /** Nothing is forwarded that this refuses. @throws AppError audit_unavailable */
+  readonly onAdmit: (record: AdmissionRecord) => void;
   readonly onEnd: (record: TurnRecord) => void;
 }
 
@@ -118,6 +94,9 @@ export function createEngine(deps: EngineDeps): Engine {
   });
   const parked = createParkedTurns(PARKED_TURNS);
   const openTurns = createOpenTurns(limits);
+  const rates = createRateGate(deps.limiter, deps.rates);
+  const { onEnd } = deps;
+  const run = createTurnRunner({ clock, limits, openTurns, parked, retries, onEnd });
   let draining = false;
 
   sessions.subscribe(({ session }) => {
@@ -176,11 +155,23 @@ export function createEngine(deps: EngineDeps): Engine {
     follow(attempt.signal, open.stop);
     let reservation: Reservation | undefined;
     try {
-      reservation = reserve(caller, session.sessionId, fitted);
+      const { sessionId } = session;
+      reservation = rates.reserve({ ...caller, sessionId }, fitted);
       const lease = await sessions.acquire(session.sessionId, {
         scopes: scopesFor(request),
         onEnd: (error) => open.stop.stop(error),
       });
+      const record: AdmissionRecord = {
+        turnId: open.turnId,
+        sessionId,
+        agentId: lease.session.agentId,
+        connector: lease.session.connector,
+        keyId: caller.keyId,
+        peer: caller.peer,
+        model: request.model,
+        origin: caller.origin,
+      };
+      writeDown(record, lease);
       const turn = (id: string, asked: Turn["request"]): Turn => ({
         id,
         sessionId: session.sessionId,
@@ -190,7 +181,15 @@ export function createEngine(deps: EngineDeps): Engine {
       });
       const first = turn(open.turnId, claimed?.resume ?? fitted);
       const fallback = claimed && turn(random.id("turn_"), fitted);
-      const job = { open, lease, turn: first, fallback, memory: attempt.memory, reservation };
+      const job = {
+        open,
+        lease,
+        turn: first,
+        fallback,
+        memory: attempt.memory,
+        reservation,
+        record,
+      };
       return {
         id: open.turnId,
         sessionId: session.sessionId,
@@ -199,74 +198,20 @@ export function createEngine(deps: EngineDeps): Engine {
       };
     } catch (error) {
       reservation?.refund();
+      if (claimed !== undefined) parked.park(claimed.turn);
       open.stop.settle();
       openTurns.leave(open);
       throw error;
     }
   }
 
-  function reserve(caller: Caller, sessionId: string, request: TurnRequest): Reservation {
-    const rates = deps.rates();
-    const key: RateSubject = {
-      kind: "key",
-      id: caller.keyId === "" ? caller.peer : caller.keyId,
-      requestsPerMinute: rates.keyRequests,
-      tokensPerMinute: rates.keyTokens,
-    };
-    const session: RateSubject = {
-      kind: "session",
-      id: sessionId,
-      requestsPerMinute: rates.sessionRequests,
-      tokensPerMinute: rates.sessionTokens,
-    };
-    return deps.limiter.reserve([key, session], reservationFor(request, rates.reserveTokens));
-  }
-
-  async function run(job: Job, sink: Sink | undefined): Promise<TurnEnd> {
-    const startedAt = clock.monotonic();
-    job.memory.started = true;
-    const end = await runTurn(
-      {
-        turn: job.turn,
-        fallback: job.fallback,
-        lease: job.lease,
-        stop: job.open.stop,
-        clock,
-        limits,
-      },
-      sink,
-    );
-    openTurns.leave(job.open);
-    settle(job, end);
-    if (end.outcome === "done") park(end, job.open);
-    const ending = end.outcome === "done" ? { result: end.result } : { error: end.error };
-    retries.end(job.memory, ending);
-    deps.onEnd({
-      turnId: job.open.turnId,
-      sessionId: job.open.sessionId,
-      agentId: job.lease.session.agentId,
-      keyId: job.open.keyId,
-      model: job.open.model,
-      kind: job.turn.request.kind,
-      stream: sink !== undefined,
-      startedAt: job.open.startedAt,
-      outcome: end.outcome,
-      errorCode: end.outcome === "done" ? undefined : end.error.code,
-      durationMs: clock.monotonic() - startedAt,
-      firstEventMs: end.firstEventAt === undefined ? undefined : end.firstEventAt - startedAt,
-      usage: end.usage,
-    });
-    return end;
-  }
-
-  function park(end: Extract<TurnEnd, { outcome: "done" }>, open: OpenTurn): void {
-    if (end.result?.finish.parked !== true) return;
-    parked.park({
-      turnId: open.turnId,
-      sessionId: open.sessionId,
-      keyId: open.keyId,
-      callIds: end.result.toolCalls.map((call) => call.id),
-    });
+  function writeDown(record: AdmissionRecord, lease: Lease): void {
+    try {
+      deps.onAdmit(record);
+    } catch (error) {
+      lease.settle(undefined);
+      throw error;
+    }
   }
 
   return {
@@ -286,22 +231,6 @@ export function createEngine(deps: EngineDeps): Engine {
       for (const open of openTurns.list()) open.stop.stop(shutdown());
     },
   };
-}
-
-/** What an agent spent counts, be the turn done or broken off; what never reached one is given back. */
-function settle({ reservation, turn }: Job, end: TurnEnd): void {
-  if (end.outcome === "refused") return reservation.refund();
-  const { promptTokens, completionTokens } = end.usage ?? estimateUsage(turn.request, end.answered);
-  return reservation.settle(promptTokens + completionTokens);
-}
-
-interface Job {
-  readonly open: OpenTurn;
-  readonly lease: Lease;
-  readonly turn: Turn;
-  readonly fallback: Turn | undefined;
-  readonly memory: Memory;
-  readonly reservation: Reservation;
 }
 
 /** Nothing of a repeated answer was measured. */

@@ -8,7 +8,7 @@ import { AppError, toAppError } from "../core/error.ts";
 import type { Log } from "../core/ports.ts";
 import type { GuardCaller } from "../security/guard.ts";
 import { failureResponse } from "./failure.ts";
-import type { Fetcher } from "./gate.ts";
+import type { Fetcher, Refusal } from "./gate.ts";
 import type { Visits } from "./visit.ts";
 
 /** Elysia's routes as far as we read them: for the OpenAPI document, `Allow`, and the tests. */
@@ -26,23 +26,26 @@ export interface PortApp extends Fetcher {
 export type RouteGroup = () => AnyElysia;
 
 /**
- * The groups' routes, refusing whoever the gate did not let in as `kind`. The gate has decided already; this
+ * The groups' routes, refusing whoever the gate did not let in as one of `kinds`. The gate has decided already; this
  * stands for the day when a route is added that the gate's rules do not know.
  */
 export function guarded(
   visits: Visits,
-  kind: GuardCaller["kind"],
+  kinds: GuardCaller["kind"] | readonly GuardCaller["kind"][],
   groups: readonly RouteGroup[],
 ): RouteGroup {
+  const allowed = new Set([kinds].flat());
+  const name = [...allowed].join("-or-");
   return () => {
-    const guard = new Elysia({ name: `guard-${kind}` }).onBeforeHandle(
+    const guard = new Elysia({ name: `guard-${name}` }).onBeforeHandle(
       { as: "scoped" },
       ({ request }) => {
-        if (visits.of(request)?.caller.kind === kind) return;
+        const visit = visits.of(request);
+        if (visit !== undefined && allowed.has(visit.caller.kind)) return;
         throw new AppError("invalid_api_key", "A valid key is required.");
       },
     );
-    const app = new Elysia({ name: `guarded-${kind}`, normalize: false }).use(guard);
+    const app = new Elysia({ name: `guarded-${name}`, normalize: false }).use(guard);
     for (const group of groups) app.use(group());
     return app;
   };
@@ -52,6 +55,8 @@ export interface PortAppDeps {
   readonly visits: Visits;
   readonly log: Log;
   readonly groups: readonly RouteGroup[];
+  /** Hears of every request that came through the gate and was refused behind it. */
+  readonly onRefusal: (refusal: Refusal) => void;
 }
 
 /** The same routes twice: as they are, and behind CORS for the origins that the guard allowed. */
@@ -65,6 +70,21 @@ export function createPortApps(deps: PortAppDeps): { plain: PortApp; crossOrigin
       const failure = translate(code, error, request.method, allowed(routes, path));
       if (failure.error.code === "internal") {
         deps.log.error({ requestId: visit?.requestId, err: failure.error.cause }, "request failed");
+      }
+      if (visit !== undefined) {
+        const { requestId, key, peer } = visit;
+        const userAgent = request.headers.get("user-agent") ?? undefined;
+        const { method } = request;
+        const { error: refused } = failure;
+        deps.onRefusal({
+          error: refused,
+          requestId,
+          keyId: key?.id,
+          peer,
+          userAgent,
+          method,
+          path,
+        });
       }
       return failureResponse(failure.error, path, failure.details);
     });

@@ -6,9 +6,11 @@ import type { ClientKey } from "../core/ports.ts";
 import { SCOPES } from "../core/session.ts";
 import type { Session } from "../core/session.ts";
 
-function closed<P extends TProperties>(properties: P, description?: string) {
+/** `title` is the name in the OpenAPI document. */
+function closed<P extends TProperties>(properties: P, title?: string, description?: string) {
   return Type.Object(properties, {
     additionalProperties: false,
+    ...(title !== undefined && { title }),
     ...(description !== undefined && { description }),
   });
 }
@@ -30,11 +32,12 @@ export const ApproveBody = closed(
     max_tokens: Type.Optional(orNull(Count)),
     scopes: Type.Optional(Type.Array(ScopeName, { maxItems: SCOPES.length })),
   },
+  "ApproveRequest",
   "What is granted; what is left out is the configured default. `approval_hash` binds the approval to what was shown.",
 );
 
-export const ExtendBody = closed({ ttl_seconds: Seconds });
-export const EmptyBody = closed({});
+export const ExtendBody = closed({ ttl_seconds: Seconds }, "ExtendRequest");
+export const EmptyBody = closed({}, "EmptyRequest");
 
 export const RegisterBody = closed(
   {
@@ -45,17 +48,39 @@ export const RegisterBody = closed(
     ttl_seconds: Type.Optional(Seconds),
     label: Type.Optional(Type.String({ maxLength: 200 })),
   },
+  "RegisterRequest",
   "A session that a bridge approved on its side. Unless said otherwise: 300 s, 100 requests, no scopes.",
 );
 
-export const RevokeBody = closed({ session_id: Type.String({ minLength: 1, maxLength: 200 }) });
+export const RegisteredAnswer = closed(
+  {
+    registered: Type.String({ description: "The session's id." }),
+    status: Type.String(),
+    expires_at: orNull(Type.String({ description: "RFC 3339; null: never." })),
+  },
+  "Registered",
+);
 
-export const CreateKeyBody = closed({
-  label: Type.Optional(Type.String({ maxLength: 200 })),
-  ttl_seconds: Type.Optional(orNull(Seconds)),
-  models: Type.Optional(orNull(Names)),
-  sessions: Type.Optional(orNull(Names)),
-});
+export const RevokeBody = closed(
+  { session_id: Type.String({ minLength: 1, maxLength: 200 }) },
+  "RevokeRequest",
+);
+export const RevokedAnswer = closed(
+  { revoked: Type.String(), status: Type.Literal("success") },
+  "Revoked",
+  "For sessions that are unknown or have ended, too.",
+);
+
+export const CreateKeyBody = closed(
+  {
+    label: Type.Optional(Type.String({ maxLength: 200 })),
+    ttl_seconds: Type.Optional(orNull(Seconds)),
+    models: Type.Optional(orNull(Names)),
+    sessions: Type.Optional(orNull(Names)),
+  },
+  "CreateKeyRequest",
+  "Null, or left out: no end, all models, all sessions.",
+);
 
 const Time = Type.String({ description: "RFC 3339." });
 
@@ -66,76 +91,95 @@ const Model = closed({
   capabilities: Type.Array(Type.String()),
 });
 
-export const SessionAnswer = closed({
-  session_id: Type.String(),
-  agent_id: Type.String(),
-  label: Type.String(),
-  connector: Type.String(),
-  status: Type.String(),
-  requested_scopes: Type.Array(Type.String()),
-  scopes: Type.Array(Type.String()),
-  models: Type.Array(Model),
-  created_at: Time,
-  expires_at: orNull(Time),
-  last_activity: Time,
-  request_count: Type.Integer(),
-  token_count: Type.Integer(),
-  max_requests: orNull(Type.Integer()),
-  max_tokens: orNull(Type.Integer()),
-  connected: Type.Boolean(),
-  in_flight: Type.Integer(),
-  approval_hash: Type.String(),
-});
+export const SessionAnswer = closed(
+  {
+    session_id: Type.String(),
+    agent_id: Type.String(),
+    label: Type.String(),
+    connector: Type.String(),
+    status: Type.String(),
+    requested_scopes: Type.Array(Type.String()),
+    scopes: Type.Array(Type.String()),
+    models: Type.Array(Model),
+    created_at: Time,
+    expires_at: orNull(Time),
+    last_activity: Time,
+    request_count: Type.Integer(),
+    token_count: Type.Integer(),
+    max_requests: orNull(Type.Integer()),
+    max_tokens: orNull(Type.Integer()),
+    connected: Type.Boolean(),
+    in_flight: Type.Integer(),
+    approval_hash: Type.String(),
+  },
+  "Session",
+);
 type SessionAnswer = Static<typeof SessionAnswer>;
 
-export const SessionsAnswer = closed({
-  sessions: Type.Array(SessionAnswer),
-  total_count: Type.Integer(),
-  active_count: Type.Integer(),
-});
+export const SessionsAnswer = closed(
+  {
+    sessions: Type.Array(SessionAnswer),
+    total_count: Type.Integer(),
+    active_count: Type.Integer(),
+  },
+  "Sessions",
+);
 
-export const KeyAnswer = closed({
-  id: Type.String(),
-  label: Type.String(),
-  created_at: Time,
-  expires_at: orNull(Time),
-  revoked_at: orNull(Time),
-  models: orNull(Type.Array(Type.String())),
-  sessions: orNull(Type.Array(Type.String())),
-});
+export const KeyAnswer = closed(
+  {
+    id: Type.String(),
+    label: Type.String(),
+    created_at: Time,
+    expires_at: orNull(Time),
+    revoked_at: orNull(Time),
+    models: orNull(Type.Array(Type.String())),
+    sessions: orNull(Type.Array(Type.String())),
+  },
+  "ClientKey",
+);
 type KeyAnswer = Static<typeof KeyAnswer>;
 
-export const KeysAnswer = closed({ keys: Type.Array(KeyAnswer) });
+export const KeysAnswer = closed({ keys: Type.Array(KeyAnswer) }, "ClientKeys");
+export const RevokedKeyAnswer = closed({ key: KeyAnswer }, "RevokedClientKey");
 export const NewKeyAnswer = closed(
   { key: KeyAnswer, secret: Type.String() },
+  "NewClientKey",
   "The secret is shown this once.",
 );
 
-export const TurnsAnswer = closed({
-  turns: Type.Array(
-    closed({
-      turn_id: Type.String(),
-      session_id: Type.String(),
-      key_id: Type.String(),
-      model: Type.String(),
-      started_at: Time,
-    }),
-  ),
-});
+export const TurnsAnswer = closed(
+  {
+    turns: Type.Array(
+      closed({
+        turn_id: Type.String(),
+        session_id: Type.String(),
+        key_id: Type.String(),
+        model: Type.String(),
+        started_at: Time,
+      }),
+    ),
+  },
+  "OpenTurns",
+);
 
-export const AgentsAnswer = closed({
-  agents: Type.Array(
-    closed({
-      agent_id: Type.String(),
-      label: Type.String(),
-      connector: Type.String(),
-      session_id: Type.String(),
-      status: Type.String(),
-      connected: Type.Boolean(),
-      in_flight: Type.Integer(),
-    }),
-  ),
-});
+export const CancelledAnswer = closed({ cancelled: Type.String() }, "CancelledTurn");
+
+export const AgentsAnswer = closed(
+  {
+    agents: Type.Array(
+      closed({
+        agent_id: Type.String(),
+        label: Type.String(),
+        connector: Type.String(),
+        session_id: Type.String(),
+        status: Type.String(),
+        connected: Type.Boolean(),
+        in_flight: Type.Integer(),
+      }),
+    ),
+  },
+  "Agents",
+);
 
 export function encodeSession(session: Session): SessionAnswer {
   return {

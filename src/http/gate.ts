@@ -6,6 +6,7 @@ import { AppError } from "../core/error.ts";
 import type { ClientKey, Clock, Log, Random } from "../core/ports.ts";
 import type { Guard, GuardVerdict } from "../security/guard.ts";
 import { failureResponse } from "./failure.ts";
+import type { RequestWatch } from "./request-watch.ts";
 import type { Visits } from "./visit.ts";
 
 export interface Fetcher {
@@ -31,8 +32,23 @@ export interface GateDeps<Data> {
   readonly random: Random;
   readonly clock: Clock;
   readonly log: Log;
+  /** Hears of every request that is not let in, and by what. */
+  readonly onRefusal: (refusal: Refusal) => void;
+  /** Follows every request that is no upgrade, from here to its answer. */
+  readonly watch?: Pick<RequestWatch, "started" | "answered">;
   /** `true` while shutting down: nothing new is let in. */
   readonly closing: () => boolean;
+}
+
+/** A request that was turned away. `path` holds no secret base path. */
+export interface Refusal {
+  readonly error: AppError;
+  readonly requestId: string;
+  readonly keyId: string | undefined;
+  readonly peer: string | undefined;
+  readonly userAgent: string | undefined;
+  readonly method: string;
+  readonly path: string;
 }
 
 export type Gate<Data> = (
@@ -42,27 +58,37 @@ export type Gate<Data> = (
 
 export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
   return (request, server) => {
+    const startedAt = deps.clock.monotonic();
     const requestId = deps.random.id("req_");
     const isUpgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
-    const asked = pathOf(request.url);
+    const { path, query, at } = pathOf(request.url);
     const peer = server.requestIP(request)?.address;
     const verdict = deps.guard({
       port: deps.port,
       method: request.method,
-      path: asked.path,
+      path,
       peer,
       header: (name) => request.headers.get(name),
       isUpgrade,
     });
-    if (!verdict.allow) return refuse(verdict, requestId, asked.path);
-    if (deps.closing()) {
-      const error = new AppError("shutdown", "The provider is shutting down.", {
-        retryAfterMs: 1_000,
-      });
-      return stamped(failureResponse(error, verdict.path), requestId);
-    }
-    if (isUpgrade) return upgrade(request, server, { verdict, requestId });
-    const inner = forFramework(request, verdict.path, asked);
+    const arrival: Arrival<Data> = { request, server, requestId, peer, path, query, at, startedAt };
+    if (isUpgrade) return upgrade(arrival, verdict);
+    const known = verdict.allow ? verdict.path : "";
+    deps.watch?.started(request, requestId, known);
+    const finish = (response: Response): Response => {
+      deps.watch?.answered({ request, requestId, path: known, response, startedAt });
+      return stamped(response, requestId);
+    };
+    const answer = verdict.allow ? forward(arrival, verdict) : refuse(verdict.error, arrival);
+    return answer instanceof Promise ? answer.then(finish) : finish(answer);
+  };
+
+  function forward(
+    { request, server, requestId, peer, path, query, at, startedAt }: Arrival<Data>,
+    verdict: Extract<GuardVerdict, { allow: true }>,
+  ): Response | Promise<Response> {
+    if (deps.closing()) return failureResponse(stopping(), verdict.path);
+    const inner = forFramework(request, verdict.path, { path, query, at });
     const { caller } = verdict;
     deps.visits.enter(inner, {
       requestId,
@@ -70,32 +96,28 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
       peer: peer ?? "unknown",
       key: caller.keyId === undefined ? undefined : deps.keyOf(caller.keyId),
       path: verdict.path,
-      startedAt: deps.clock.monotonic(),
+      startedAt,
       takeYourTime: () => server.timeout(request, 0),
     });
     const app = verdict.origin === undefined ? deps.plain : deps.crossOrigin;
-    const answer = app.fetch(inner);
-    return answer instanceof Promise
-      ? answer.then((response) => stamped(response, requestId))
-      : stamped(answer, requestId);
-  };
-
-  function refuse(
-    verdict: Extract<GuardVerdict, { allow: false }>,
-    requestId: string,
-    path: string,
-  ): Response {
-    deps.log.debug({ requestId, code: verdict.error.code }, "request refused");
-    // The dialect that answers is the one behind a secret base path.
-    const shaped = path.replace(/^\/+k\/[^/]+(?=\/)/, "");
-    return stamped(failureResponse(verdict.error, shaped), requestId);
+    return app.fetch(inner);
   }
 
-  function upgrade(
-    request: Request,
-    server: Server<Data>,
-    { verdict, requestId }: { verdict: Extract<GuardVerdict, { allow: true }>; requestId: string },
-  ): Response | undefined {
+  function refuse(error: AppError, arrival: Arrival<Data>): Response {
+    const { request, requestId, peer } = arrival;
+    deps.log.debug({ requestId, code: error.code }, "request refused");
+    // The dialect that answers is the one behind a secret base path, and the secret is in no record.
+    const path = arrival.path.replace(/^\/+k\/[^/]+(?=\/|$)/, "") || "/";
+    const userAgent = request.headers.get("user-agent") ?? undefined;
+    const { method } = request;
+    deps.onRefusal({ error, requestId, keyId: undefined, peer, userAgent, method, path });
+    return failureResponse(error, path);
+  }
+
+  function upgrade(arrival: Arrival<Data>, verdict: GuardVerdict): Response | undefined {
+    const { request, server, requestId } = arrival;
+    if (!verdict.allow) return stamped(refuse(verdict.error, arrival), requestId);
+    if (deps.closing()) return stamped(failureResponse(stopping(), verdict.path), requestId);
     const { kind } = verdict.caller;
     const role = kind === "bridge" ? "provider" : "agent";
     const mayJoin = kind === "bridge" || kind === "agent";
@@ -103,6 +125,20 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
     const error = new AppError("not_found", "No WebSocket is served here.");
     return stamped(failureResponse(error, verdict.path), requestId);
   }
+}
+
+/** A request as it came. */
+interface Arrival<Data> extends AskedPath {
+  readonly request: Request;
+  readonly server: Server<Data>;
+  readonly requestId: string;
+  readonly peer: string | undefined;
+  /** Monotonic milliseconds. */
+  readonly startedAt: number;
+}
+
+function stopping(): AppError {
+  return new AppError("shutdown", "The provider is shutting down.", { retryAfterMs: 1_000 });
 }
 
 function stamped(response: Response, requestId: string): Response {

@@ -10,6 +10,7 @@ import type { Caller, Engine } from "../engine/engine.ts";
 import { failureResponse } from "./failure.ts";
 import { limitHeaders } from "./limit-headers.ts";
 import { streamResponse } from "./stream.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import type { Visit, Visits } from "./visit.ts";
 
 /** A dialect's half of an answer. */
@@ -33,8 +34,11 @@ export interface InferenceDeps {
   readonly visits: Visits;
   readonly clock: Clock;
   readonly heartbeatMs: number;
+  readonly metrics: Pick<Metrics, "recordOverhead">;
   /** The most that a client may ask for; `null`: no limit. Read at every request. */
   readonly maxTokens: () => number | null;
+  /** A keyed hash for the record, by which a prompt can be recognised. */
+  readonly promptHash: (body: Uint8Array) => string;
   /** A keyed hash, so that a retry can be recognised without keeping its prompt. */
   readonly fingerprint: (keyAndPath: string, body: Uint8Array) => string;
 }
@@ -55,7 +59,15 @@ export function createInference(deps: InferenceDeps): Inference {
     if (visit === undefined) throw new AppError("invalid_api_key", "A key is required.");
     visit.takeYourTime();
     const { request: clamped, notice } = clampMaxTokens(asked.request, deps.maxTokens());
-    const caller = callerOf(request, visit, (name) => deps.fingerprint(name, asked.bytes));
+    const origin = {
+      userAgent: request.headers.get("user-agent") ?? undefined,
+      endpoint: visit.path,
+      method: request.method,
+      bytes: asked.bytes.byteLength,
+      promptHash: deps.promptHash(asked.bytes),
+    };
+    const hash = (name: string): string => deps.fingerprint(name, asked.bytes);
+    const caller = { ...callerOf(request, visit, hash), origin };
     const turn = await deps.engine.admit(clamped, caller, request.signal);
     const meta = { id: turn.id, model: asked.request.model, created: deps.clock.now() };
     const headers: Record<string, string> = {
@@ -66,7 +78,9 @@ export function createInference(deps: InferenceDeps): Inference {
     if (turn.limits !== undefined) {
       Object.assign(headers, limitHeaders(turn.limits, codec.dialect, deps.clock.now()));
     }
+    const before = deps.clock.monotonic() - visit.startedAt;
     if (asked.request.stream && codec.stream !== undefined) {
+      deps.metrics.recordOverhead({ dialect: codec.dialect, stream: true, ms: before });
       headers["content-type"] = codec.streamType;
       headers["cache-control"] = "no-cache";
       return streamResponse({
@@ -89,7 +103,10 @@ export function createInference(deps: InferenceDeps): Inference {
     };
     headers["openai-processing-ms"] = String(Math.round(timing.finishedAt - timing.startedAt));
     headers["content-type"] = "application/json";
-    return new Response(JSON.stringify(codec.whole(end.result, meta, timing)), { headers });
+    const body = JSON.stringify(codec.whole(end.result, meta, timing));
+    const ms = before + deps.clock.monotonic() - timing.finishedAt;
+    deps.metrics.recordOverhead({ dialect: codec.dialect, stream: false, ms });
+    return new Response(body, { headers });
   }
 
   return { answer };
@@ -99,7 +116,7 @@ function callerOf(
   { headers }: Request,
   visit: Visit,
   fingerprint: (keyAndPath: string) => string,
-): Caller {
+): Omit<Caller, "origin"> {
   const keyId = visit.key?.id ?? "";
   return {
     requestId: visit.requestId,

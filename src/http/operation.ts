@@ -1,30 +1,51 @@
-// What a route tells the OpenAPI document about itself. Kept in the route's `detail`, where Elysia ignores it.
+// What a route tells the documents about itself. Kept in the route's `detail`, where Elysia ignores it; what the
+// guard asks of it, how it refuses and in which shape follow from its path: see openapi.ts.
 
 import type { TSchema } from "@sinclair/typebox";
 import type { DocumentDecoration } from "elysia";
+import type { RefusalSet } from "./refusals.ts";
 
 export interface OperationNotes {
   readonly summary: string;
   readonly tag: string;
+  /** Markdown, for what the summary leaves open. */
+  readonly description?: string;
   readonly body?: TSchema;
+  /** Bodies that a client would really send, by a few words about each. */
+  readonly examples?: Readonly<Record<string, object>>;
+  /** The schema of the answer in JSON; without it and `text`, an object. */
   readonly answer?: TSchema;
+  /** Statuses beside 200 that may carry that answer. */
+  readonly answerStatuses?: readonly number[];
+  /** The media type and an example of an answer that is no JSON; with `answer`, the request's `Accept` decides. */
+  readonly text?: { readonly type: string; readonly example: string };
   /** The media type of the answer when it is streamed. */
   readonly streams?: string;
+  /** What is in one event, or one line, of the stream. */
+  readonly item?: TSchema;
+  /** Whether an agent runs: then the request's own headers count, and a turn can fail in many ways. */
+  readonly turn?: boolean;
+  /** Whether a foreign bridge's own token is good for it, too. */
+  readonly forBridges?: boolean;
+  /** Ways of refusing beside those that every route of its group has. */
+  readonly refusals?: readonly RefusalSet[];
 }
 
-/** An OpenAPI 3.1 operation object; TypeBox schemas are JSON Schema and go in as they are. */
-export function operation(notes: OperationNotes): DocumentDecoration {
-  const content: Record<string, { schema: object }> = {};
-  if (notes.answer !== undefined) content["application/json"] = { schema: notes.answer };
-  if (notes.streams !== undefined) content[notes.streams] = { schema: { type: "string" } };
-  const body = notes.body && {
-    required: true,
-    content: { "application/json": { schema: notes.body } },
-  };
-  return {
-    summary: notes.summary,
-    tags: [notes.tag],
-    ...(body === undefined ? {} : { requestBody: body }),
-    responses: { "200": { description: "The answer.", content } },
-  };
+interface RouteDetail extends DocumentDecoration {
+  readonly notes: OperationNotes;
+}
+
+/** For a route's `detail`. TypeBox schemas are JSON Schema and go in as they are. */
+export function operation(notes: OperationNotes): RouteDetail {
+  return { summary: notes.summary, notes };
+}
+
+/** The schema under a name of its own, for documents: those of dialects are called the same in each. */
+export function named<S extends TSchema>(name: string, schema: S): S {
+  return { ...schema, title: name };
+}
+
+/** What `operation` put there; `undefined` for a route that is not for clients. */
+export function notesOf(detail: object | undefined): OperationNotes | undefined {
+  return detail === undefined ? undefined : (detail as Partial<RouteDetail>).notes;
 }

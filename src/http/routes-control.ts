@@ -1,4 +1,5 @@
-// The control routes: what a human decides about sessions, keys and turns. Control token only.
+// The control routes: what a human decides about sessions, keys and turns. Control token only; the three that a bridge
+// may use too are in routes-registration.ts.
 
 import { Elysia } from "elysia";
 import { AppError } from "../core/error.ts";
@@ -10,6 +11,7 @@ import type { KeyRing } from "../security/keys.ts";
 import { createBodyReader } from "./body.ts";
 import type { BodyLimits } from "./body.ts";
 import * as Control from "./control-schema.ts";
+import * as Example from "./examples.ts";
 import { operation } from "./operation.ts";
 
 /** Ways a session is changed by its id alone. */
@@ -23,19 +25,8 @@ export function sessionRoutes(deps: { sessions: Sessions; limits: BodyLimits }) 
   const { sessions, limits } = deps;
   const approveBody = createBodyReader(Control.ApproveBody, limits);
   const extendBody = createBodyReader(Control.ExtendBody, limits);
-  const registerBody = createBodyReader(Control.RegisterBody, limits);
-  const revokeBody = createBodyReader(Control.RevokeBody, limits);
   const emptyBody = createBodyReader(Control.EmptyBody, limits);
-  const answered = { answer: Control.SessionAnswer };
-
-  function list(): object {
-    const all = sessions.list();
-    return {
-      sessions: all.map(Control.encodeSession),
-      total_count: all.length,
-      active_count: all.filter((session) => session.status === "active").length,
-    };
-  }
+  const answered = { answer: Control.SessionAnswer, refusals: ["session"] as const };
 
   function agents(): object {
     const live = sessions.list().filter((session) => session.connected);
@@ -78,54 +69,26 @@ export function sessionRoutes(deps: { sessions: Sessions; limits: BodyLimits }) 
     return Control.encodeSession(await act(id));
   }
 
-  /** The guides' route, for bridges that approve on their side. */
-  async function register(request: Request): Promise<object> {
-    const { value } = await registerBody.read(request);
-    const session = await sessions.register({
-      sessionId: value.session_id,
-      sessionToken: value.session_token,
-      agentId: value.agent_id,
-      owner: "control",
-      ...(value.allowed_scopes !== undefined && { scopes: value.allowed_scopes }),
-      ...(value.ttl_seconds !== undefined && { ttlMs: value.ttl_seconds * 1_000 }),
-      ...(value.label !== undefined && { label: value.label }),
-    });
-    const { session_id, status, expires_at } = Control.encodeSession(session);
-    return { registered: session_id, status, expires_at };
-  }
-
-  /** The guides' route: succeeds for sessions that are unknown, or have ended already. */
-  async function revoke(request: Request): Promise<object> {
-    const { value } = await revokeBody.read(request);
-    const status = sessions.get(value.session_id)?.status;
-    if (status === "active" || status === "suspended") await sessions.revoke(value.session_id);
-    if (status === "pending") await sessions.deny(value.session_id);
-    return { revoked: value.session_id, status: "success" };
-  }
-
   return () => {
     const app = new Elysia({ name: "control-sessions", normalize: false })
-      .get("/control/sessions", list, about("List sessions", { answer: Control.SessionsAnswer }))
       .get("/control/agents", agents, about("List agents", { answer: Control.AgentsAnswer }))
-      .post(
-        "/control/register",
-        ({ request }) => register(request),
-        about("Register a session of a foreign bridge", { body: Control.RegisterBody }),
-      )
-      .post(
-        "/control/revoke",
-        ({ request }) => revoke(request),
-        about("Revoke a session", { body: Control.RevokeBody }),
-      )
       .post(
         "/control/sessions/:id/approve",
         ({ params, request }) => approve(params.id, request),
-        about("Approve a session that is pending", { body: Control.ApproveBody, ...answered }),
+        about("Approve a session that is pending", {
+          body: Control.ApproveBody,
+          examples: Example.APPROVE,
+          ...answered,
+        }),
       )
       .post(
         "/control/sessions/:id/extend",
         ({ params, request }) => extend(params.id, request),
-        about("Give a session more time", { body: Control.ExtendBody, ...answered }),
+        about("Give a session more time", {
+          body: Control.ExtendBody,
+          examples: Example.EXTEND,
+          ...answered,
+        }),
       );
     for (const name of SIMPLE_CHANGES) {
       app.post(
@@ -134,6 +97,7 @@ export function sessionRoutes(deps: { sessions: Sessions; limits: BodyLimits }) 
           change(params.id, request, sessions[name]),
         about(`${name[0]?.toUpperCase() ?? ""}${name.slice(1)} a session`, {
           body: Control.EmptyBody,
+          examples: Example.NOTHING,
           ...answered,
         }),
       );
@@ -174,20 +138,30 @@ export function keyRoutes(deps: { keys: KeyRing; limits: BodyLimits }) {
       .post(
         "/control/keys",
         ({ request }) => create(request),
-        about("Create a client key", { body: Control.CreateKeyBody, answer: Control.NewKeyAnswer }),
+        about("Create a client key", {
+          body: Control.CreateKeyBody,
+          examples: Example.CREATE_KEY,
+          answer: Control.NewKeyAnswer,
+        }),
       )
       .post(
         "/control/keys/:id/rotate",
         ({ params, request }) => rotate(params.id, request),
         about("Give a client key a new secret", {
+          description: "The old secret ends at once.",
           body: Control.EmptyBody,
+          examples: Example.NOTHING,
           answer: Control.NewKeyAnswer,
+          refusals: ["clientKey"],
         }),
       )
       .delete(
         "/control/keys/:id",
         async ({ params }) => ({ key: Control.encodeKey(await keys.revoke(params.id)) }),
-        about("Revoke a client key", { answer: Control.KeyAnswer }),
+        about("Revoke a client key", {
+          answer: Control.RevokedKeyAnswer,
+          refusals: ["clientKey"],
+        }),
       );
 }
 
@@ -218,6 +192,11 @@ export function turnRoutes(deps: { engine: Engine; clock: Clock; limits: BodyLim
       .post(
         "/control/turns/:id/cancel",
         ({ params, request }) => cancel(params.id, request),
-        about("Cancel an open turn", { body: Control.EmptyBody }),
+        about("Cancel an open turn", {
+          body: Control.EmptyBody,
+          examples: Example.NOTHING,
+          answer: Control.CancelledAnswer,
+          refusals: ["openTurn"],
+        }),
       );
 }

@@ -8,7 +8,8 @@ import { encodePs, encodeShow, encodeTags, encodeVersion } from "../dialects/oll
 import * as Schema from "../dialects/ollama/schema.ts";
 import type { ListedModel } from "../engine/catalog.ts";
 import { createBodyReader } from "./body.ts";
-import { operation } from "./operation.ts";
+import { OLLAMA_SHOW } from "./examples.ts";
+import { named, operation } from "./operation.ts";
 import type { DialectDeps } from "./routes-openai.ts";
 
 export interface OllamaDeps extends DialectDeps {
@@ -66,17 +67,30 @@ export function ollamaModelRoutes(deps: OllamaDeps, listing: Listing) {
     .post(
       "/api/show",
       ({ request }) => show(request),
-      about("Describe a model", { body: Schema.ShowRequest, answer: Answer.ShowAnswer }),
+      about("Describe a model", {
+        body: named("OllamaShowRequest", Schema.ShowRequest),
+        examples: OLLAMA_SHOW,
+        answer: named("OllamaShowAnswer", Answer.ShowAnswer),
+        refusals: ["model"],
+      }),
     )
-    .get("/api/tags", () => listing.tags(), about("List the models", { answer: Answer.TagsAnswer }))
+    .get(
+      "/api/tags",
+      () => listing.tags(),
+      about("List the models", { answer: named("OllamaTagsAnswer", Answer.TagsAnswer) }),
+    )
     .get(
       "/api/ps",
       () => listing.running(),
-      about("List the models whose agent is connected", { answer: Answer.PsAnswer }),
+      about("List the models whose agent is connected", {
+        answer: named("OllamaPsAnswer", Answer.PsAnswer),
+      }),
     )
     .get(
       "/api/version",
       () => encodeVersion(),
-      about("The version of Ollama's API that this is", { answer: Answer.VersionAnswer }),
+      about("The version of Ollama's API that this is", {
+        answer: named("OllamaVersionAnswer", Answer.VersionAnswer),
+      }),
     );
 }

@@ -21,8 +21,9 @@ import {
 import * as Answer from "../dialects/ollama/answer-schema.ts";
 import * as Schema from "../dialects/ollama/schema.ts";
 import { createBodyReader } from "./body.ts";
+import { OLLAMA_CHAT, OLLAMA_EMBED, OLLAMA_EMBEDDINGS, OLLAMA_GENERATE } from "./examples.ts";
 import type { AnswerCodec } from "./inference.ts";
-import { operation } from "./operation.ts";
+import { named, operation } from "./operation.ts";
 import { about, createListing, ollamaModelRoutes } from "./routes-ollama-models.ts";
 import type { OllamaDeps } from "./routes-ollama-models.ts";
 
@@ -37,6 +38,8 @@ type Lifecycle = (
 ) => object;
 
 const NDJSON = "application/x-ndjson";
+const ChatAnswer = named("OllamaChatAnswer", Answer.ChatAnswer);
+const GenerateAnswer = named("OllamaGenerateAnswer", Answer.GenerateAnswer);
 
 export function ollamaRoutes(deps: OllamaDeps) {
   const { clock } = deps;
@@ -71,6 +74,7 @@ export function ollamaRoutes(deps: OllamaDeps) {
       { decoded: decodeChat(value), bytes },
       {
         codec: (hideThinking) => ({
+          dialect: "ollama" as const,
           streamType: NDJSON,
           stream: (meta, startedAt) => createChatStream(meta, { clock, startedAt, hideThinking }),
           whole: (result, meta, timing) => encodeChat(result, meta, { timing, hideThinking }),
@@ -87,6 +91,7 @@ export function ollamaRoutes(deps: OllamaDeps) {
       { decoded: decodeGenerate(value), bytes },
       {
         codec: (hideThinking) => ({
+          dialect: "ollama" as const,
           streamType: NDJSON,
           stream: (meta, startedAt) =>
             createGenerateStream(meta, { clock, startedAt, hideThinking }),
@@ -99,7 +104,7 @@ export function ollamaRoutes(deps: OllamaDeps) {
 
   async function embed(request: Request): Promise<Response> {
     const { value, bytes } = await embedBody.read(request);
-    const codec = { streamType: NDJSON, whole: encodeEmbed };
+    const codec = { dialect: "ollama" as const, streamType: NDJSON, whole: encodeEmbed };
     return answer(
       request,
       { decoded: decodeEmbed(value), bytes },
@@ -109,7 +114,7 @@ export function ollamaRoutes(deps: OllamaDeps) {
 
   async function embeddings(request: Request): Promise<Response> {
     const { value, bytes } = await embeddingsBody.read(request);
-    const codec = { streamType: NDJSON, whole: encodeEmbeddings };
+    const codec = { dialect: "ollama" as const, streamType: NDJSON, whole: encodeEmbeddings };
     return answer(
       request,
       { decoded: decodeEmbeddings(value), bytes },
@@ -122,34 +127,44 @@ export function ollamaRoutes(deps: OllamaDeps) {
       "/api/chat",
       ({ request }) => chat(request),
       about("Answer a conversation", {
-        body: Schema.ChatRequest,
-        answer: Answer.ChatAnswer,
+        body: named("OllamaChatRequest", Schema.ChatRequest),
+        examples: OLLAMA_CHAT,
+        answer: ChatAnswer,
         streams: NDJSON,
+        item: ChatAnswer,
+        turn: true,
       }),
     )
     .post(
       "/api/generate",
       ({ request }) => generate(request),
       about("Answer a prompt", {
-        body: Schema.GenerateRequest,
-        answer: Answer.GenerateAnswer,
+        body: named("OllamaGenerateRequest", Schema.GenerateRequest),
+        examples: OLLAMA_GENERATE,
+        answer: GenerateAnswer,
         streams: NDJSON,
+        item: GenerateAnswer,
+        turn: true,
       }),
     )
     .post(
       "/api/embed",
       ({ request }) => embed(request),
       about("Turn texts into vectors", {
-        body: Schema.EmbedRequest,
-        answer: Answer.EmbedAnswer,
+        body: named("OllamaEmbedRequest", Schema.EmbedRequest),
+        examples: OLLAMA_EMBED,
+        answer: named("OllamaEmbedAnswer", Answer.EmbedAnswer),
+        turn: true,
       }),
     )
     .post(
       "/api/embeddings",
       ({ request }) => embeddings(request),
       about("Turn a text into a vector", {
-        body: Schema.EmbeddingsRequest,
-        answer: Answer.EmbeddingsAnswer,
+        body: named("OllamaEmbeddingsRequest", Schema.EmbeddingsRequest),
+        examples: OLLAMA_EMBEDDINGS,
+        answer: named("OllamaEmbeddingsAnswer", Answer.EmbeddingsAnswer),
+        turn: true,
       }),
     )
     .use(ollamaModelRoutes(deps, models));
@@ -158,6 +173,10 @@ export function ollamaRoutes(deps: OllamaDeps) {
 /** The text that every Ollama client probes for. It needs no key, and says nothing else. */
 export function rootRoute() {
   return new Elysia({ name: "root", normalize: false }).get("/", () => "Ollama is running", {
-    detail: operation({ summary: "Whether a model server is here", tag: "Ollama" }),
+    detail: operation({
+      summary: "Whether a model server is here",
+      tag: "Ollama",
+      text: { type: "text/plain", example: "Ollama is running" },
+    }),
   });
 }

@@ -8,6 +8,7 @@ import { createChatStream, encodeChat, encodeEmbeddings } from "../dialects/open
 import { encodeModel, encodeModelList } from "../dialects/openai/models.ts";
 import {
   ChatCompletion,
+  ChatCompletionChunk,
   ChatCompletionRequest,
   EmbeddingsRequest,
   EmbeddingsResponse,
@@ -17,6 +18,7 @@ import {
 import type { Catalog } from "../engine/catalog.ts";
 import { createBodyReader } from "./body.ts";
 import type { BodyLimits } from "./body.ts";
+import { OPENAI_CHAT, OPENAI_EMBEDDINGS } from "./examples.ts";
 import type { Inference } from "./inference.ts";
 import { operation } from "./operation.ts";
 
@@ -41,6 +43,7 @@ export function openaiRoutes(deps: DialectDeps) {
       request,
       { request: turn, bytes },
       {
+        dialect: "openai",
         streamType: "text/event-stream",
         stream: (meta) => createChatStream(meta, { includeUsage }),
         whole: encodeChat,
@@ -55,6 +58,7 @@ export function openaiRoutes(deps: DialectDeps) {
       request,
       { request: turn, bytes },
       {
+        dialect: "openai",
         streamType: "application/json",
         whole: (result, meta) => encodeEmbeddings(result, meta, encoding),
       },
@@ -76,8 +80,11 @@ export function openaiRoutes(deps: DialectDeps) {
         summary: "Answer a conversation",
         tag: "OpenAI",
         body: ChatCompletionRequest,
+        examples: OPENAI_CHAT,
         answer: ChatCompletion,
         streams: "text/event-stream",
+        item: ChatCompletionChunk,
+        turn: true,
       }),
     })
     .post("/v1/embeddings", ({ request }) => embeddings(request), {
@@ -86,7 +93,9 @@ export function openaiRoutes(deps: DialectDeps) {
         summary: "Turn text into vectors",
         tag: "OpenAI",
         body: EmbeddingsRequest,
+        examples: OPENAI_EMBEDDINGS,
         answer: EmbeddingsResponse,
+        turn: true,
       }),
     })
     .get(
@@ -99,6 +108,11 @@ export function openaiRoutes(deps: DialectDeps) {
       { detail: operation({ summary: "List the models", tag: "OpenAI", answer: ModelList }) },
     )
     .get("/v1/models/*", ({ params }) => model(params["*"]), {
-      detail: operation({ summary: "Describe a model", tag: "OpenAI", answer: Model }),
+      detail: operation({
+        summary: "Describe a model",
+        tag: "OpenAI",
+        answer: Model,
+        refusals: ["model"],
+      }),
     });
 }

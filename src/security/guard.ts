@@ -3,6 +3,8 @@
 
 import { isIP } from "node:net";
 import { AppError, toAppError } from "../core/error.ts";
+import { tooManyWrongKeys } from "./auth-failures.ts";
+import type { AuthFailures } from "./auth-failures.ts";
 import { judgeBody } from "./guard-body.ts";
 import { createOriginRule, isForeign, ownOrigin } from "./guard-origin.ts";
 import type { OriginRule } from "./guard-origin.ts";
@@ -42,6 +44,8 @@ export interface GuardRules extends KeyRules {
   readonly limits: { readonly bodyBytes: number; readonly controlBodyBytes: number };
   /** Content encodings that are decoded on `/v1`: `gzip` and `zstd` unless said otherwise. */
   readonly encodings?: readonly string[];
+  /** Counts wrong keys; without it none is too many. */
+  readonly failures?: AuthFailures;
 }
 
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -68,9 +72,18 @@ export function createGuard(rules: GuardRules): Guard {
       group = read?.group ?? group;
       return decide(parts, question, read);
     } catch (error) {
-      return { allow: false, error: toAppError(error), group };
+      const refused = toAppError(error);
+      const isWrongKey = refused.code === "invalid_api_key" && showsKey(question);
+      const isOneTooMany = isWrongKey && rules.failures?.failed(question.peer) === true;
+      return { allow: false, error: isOneTooMany ? tooManyWrongKeys() : refused, group };
     }
   };
+}
+
+/** A guess, and not just a key that is missing. */
+function showsKey({ header, path }: GuardQuestion): boolean {
+  const names = ["authorization", "x-api-key", "api-key"];
+  return names.some((name) => (header(name)?.trim() ?? "") !== "") || /^\/+k\//.test(path);
 }
 
 /**

@@ -4,8 +4,17 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { backoff, DEFAULT_DELAYS } from "../../src/bridge/backoff.ts";
 import type { Socket } from "../../src/bridge/connection.ts";
-import { createDialler, type DialledEvents, type DialState } from "../../src/bridge/dial.ts";
+import {
+  createDialler,
+  type DialledEvents,
+  type DialState,
+  type OpenSocket,
+} from "../../src/bridge/dial.ts";
+import { createRemoteHub } from "../../src/bridge/remote-hub.ts";
+import { createRunner } from "../../src/bridge/runner.ts";
 import { createFakeClock, createFakeRandom } from "../support/fake-clock.ts";
+import { echoAgent } from "./support/agents.ts";
+import { silent } from "./support/bridge-house.ts";
 
 function createSetup() {
   const clock = createFakeClock();
@@ -147,6 +156,65 @@ describe("dialling", () => {
     dialler.close();
     expect(clock.pending).toBe(0);
   });
+});
+
+describe("how long an upgrade may take", () => {
+  /** What both ends that dial have in common, on a socket that never opens. */
+  function createSilence() {
+    const clock = createFakeClock();
+    const hungUp: string[] = [];
+    const states: DialState["state"][] = [];
+    const openSocket: OpenSocket = () => ({
+      send: () => 0,
+      getBufferedAmount: () => 0,
+      close: () => hungUp.push("closed"),
+      terminate: () => hungUp.push("terminated"),
+    });
+    const options = {
+      url: "ws://127.0.0.1:8787",
+      token: "secret",
+      clock,
+      random: createFakeRandom(),
+      log: silent,
+      openSocket,
+      onState: ({ state }: DialState) => states.push(state),
+    };
+    return { clock, hungUp, states, options };
+  }
+
+  type Given = { readonly connectMs?: number };
+
+  const ends = {
+    "an agent's runner": (options: ReturnType<typeof createSilence>["options"], given: Given) =>
+      createRunner({
+        ...options,
+        ...given,
+        agent: echoAgent(),
+        tokens: { load: () => Promise.resolve(undefined), save: () => Promise.resolve() },
+      }),
+    "a provider": (options: ReturnType<typeof createSilence>["options"], given: Given) =>
+      createRemoteHub({ ...options, ...given, name: "test" }),
+  };
+
+  for (const [name, create] of Object.entries(ends)) {
+    test(`is what ${name} was told`, () => {
+      const { clock, hungUp, states, options } = createSilence();
+      create(options, { connectMs: 1_234 }).start();
+      clock.advance(1_233);
+      expect([hungUp, states]).toEqual([[], ["connecting"]]);
+      clock.advance(1);
+      expect([hungUp, states]).toEqual([["terminated"], ["connecting", "waiting"]]);
+    });
+
+    test(`is ten seconds where ${name} was told nothing`, () => {
+      const { clock, hungUp, options } = createSilence();
+      create(options, {}).start();
+      clock.advance(9_999);
+      expect(hungUp).toEqual([]);
+      clock.advance(1);
+      expect(hungUp).toEqual(["terminated"]);
+    });
+  }
 });
 
 test("a delay is never more than the longest and never less than half of what it should be", () => {

@@ -153,14 +153,20 @@ describe("hostile text", () => {
     expect(accepted(deep)).toBe(false);
   });
 
-  test("a tool's schema may be 64 deep and no deeper", () => {
+  test.each([
+    ["a tool", '"tools":[{"type":"function","function":{"name":"t","parameters":SCHEMA}}]'],
+    [
+      "an answer",
+      '"response_format":{"type":"json_schema","json_schema":{"name":"t","schema":SCHEMA}}',
+    ],
+  ])("the schema of %s may be 64 deep and no deeper", (_, field) => {
     const ask = (depth: number) => {
       const schema = `${'{"a":'.repeat(depth - 1)}{}${"}".repeat(depth - 1)}`;
-      const tools = `[{"type":"function","function":{"name":"t","parameters":${schema}}}]`;
-      const payload = `{"kind":"chat","model":"m","messages":[],"parameters":{},"tools":${tools}}`;
+      const carrier = field.replace("SCHEMA", () => schema);
+      const payload = `{"kind":"chat","model":"m","messages":[],"parameters":{},${carrier}}`;
       return JSON.stringify({ ...askOf("t1"), payload: 0 }).replace(
         '"payload":0',
-        `"payload":${payload}`,
+        () => `"payload":${payload}`,
       );
     };
     expect(accepted(ask(64), "provider")).toBe(true);

@@ -6,7 +6,9 @@ import type { Agent } from "../../src/core/ports.ts";
 import type { ChatRequest, Message, Turn } from "../../src/core/turn.ts";
 import { createCatalog } from "../../src/engine/catalog.ts";
 import { createEngine } from "../../src/engine/engine.ts";
-import type { Caller, Rates, TurnRecord } from "../../src/engine/engine.ts";
+import type { Caller } from "../../src/engine/engine.ts";
+import type { AdmissionRecord, TurnRecord } from "../../src/engine/records.ts";
+import type { Rates } from "../../src/engine/rate-gate.ts";
 import { createLimiter } from "../../src/security/limiter.ts";
 import { createFakeClock, createFakeRandom } from "../support/fake-clock.ts";
 import { aSession, createFakeDirectory } from "../support/fake-directory.ts";
@@ -31,7 +33,11 @@ const NO_RATES: Rates = {
   reserveTokens: 100,
 };
 
-function setUp(answer: Answer, rates: Partial<Rates> = {}) {
+function setUp(
+  answer: Answer,
+  rates: Partial<Rates> = {},
+  onAdmit: (record: AdmissionRecord) => void = () => undefined,
+) {
   const clock = createFakeClock();
   const turns: Turn[] = [];
   const agent: Agent = {
@@ -51,6 +57,7 @@ function setUp(answer: Answer, rates: Partial<Rates> = {}) {
     limits: LIMITS,
     limiter: createLimiter({ clock }),
     rates: () => ({ ...NO_RATES, ...rates }),
+    onAdmit,
     onEnd: (record) => records.push(record),
   });
   return { clock, turns, sessions, records, engine };
@@ -71,6 +78,7 @@ function caller(fields: Partial<Caller> = {}): Caller {
     requestId: `req_${requests}`,
     keyId: "k",
     peer: "127.0.0.1",
+    origin: { userAgent: undefined, endpoint: "/x", method: "POST", bytes: 2, promptHash: "h" },
     fingerprint: `f${requests}`,
     idempotencyKey: undefined,
     retryCount: 0,
@@ -437,4 +445,22 @@ describe("limits", () => {
       code: "rate_limited",
     });
   });
+});
+
+test("what cannot be written down is not forwarded, and costs nothing", async () => {
+  let full = true;
+  const { engine, turns, sessions } = setUp(
+    () => says("a"),
+    { keyRequests: 1 },
+    () => {
+      if (full) throw new AppError("audit_unavailable", "The disk is full.");
+    },
+  );
+  await expect(engine.admit(chat(), caller(), never)).rejects.toMatchObject({
+    code: "audit_unavailable",
+  });
+  expect([turns, engine.openTurns(), sessions.settled.length]).toEqual([[], [], 1]);
+  full = false;
+  const end = await (await engine.admit(chat(), caller(), never)).run();
+  expect(end.outcome).toBe("done");
 });

@@ -70,10 +70,10 @@ export async function compose(
     current: () => current,
     onReload: (listener: () => void) => void listeners.push(listener),
   };
-  const place = await openPlace(settings);
+  const place = await openPlace(settings, "provider");
   const bridge = await openBridge({ ...settings, ...place });
   for (const agent of agents) bridge.sessions.embed(agent);
-  const provider = openProvider({
+  const provider = await openProvider({
     ...settings,
     ...place,
     sessions: bridge.sessions,

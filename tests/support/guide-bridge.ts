@@ -73,10 +73,10 @@ export function startGuideBridge(options: GuideBridgeOptions): GuideBridge {
   const cancelled = createWatch<Json>();
   const pings = createWatch<Json>();
   const upgrades = createWatch<string | null>();
-  const links = new Set<Bun.ServerWebSocket<undefined>>();
+  const links = new Set<Bun.ServerWebSocket>();
   let refusal: number | undefined;
 
-  const server = Bun.serve<undefined>({
+  const server = Bun.serve({
     hostname: "127.0.0.1",
     port: options.port ?? 0,
     fetch(request, server) {
@@ -141,7 +141,7 @@ function readInvoke(form: GuideForm, frame: Json): Asked {
   };
 }
 
-function replyTo(form: GuideForm, asked: Asked, socket: Bun.ServerWebSocket<undefined>): Reply {
+function replyTo(form: GuideForm, asked: Asked, socket: Bun.ServerWebSocket): Reply {
   const { id } = asked;
   let index = -1;
   const send = (frame: unknown): void => {
@@ -217,7 +217,7 @@ export function startMuteBridge(): {
 } {
   const opened = createWatch<number>();
   let count = 0;
-  const server = Bun.listen<undefined>({
+  const server = Bun.listen({
     hostname: "127.0.0.1",
     port: 0,
     socket: {

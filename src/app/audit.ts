@@ -1,0 +1,213 @@
+// The audit of a server: opened where it belongs, and told what happens in its words. What may go on only once it is
+// on record (a turn, a grant) asks first; what cannot be refused any more (an end, a revocation) is kept until it can
+// be written.
+
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import type { AuditEntry, SessionDirectory } from "../core/ports.ts";
+import type { Session } from "../core/session.ts";
+import type { AdmissionRecord, TurnRecord } from "../engine/records.ts";
+import type { Sessions } from "../engine/sessions.ts";
+import type { Refusal } from "../http/gate.ts";
+import { auditFileOf } from "../observe/audit-files.ts";
+import type { AuditOwner } from "../observe/audit-files.ts";
+import { createPromptHasher } from "../observe/audit-prompt.ts";
+import { openAudit } from "../observe/audit.ts";
+import type { AuditFile } from "../observe/audit.ts";
+import type { KeyRing } from "../security/keys.ts";
+import { redact } from "../security/redact.ts";
+import { createOnce, makePrivateFolder, readPrivate } from "../security/secret-file.ts";
+import type { Base } from "./start.ts";
+
+export interface Trail {
+  readonly audit: Pick<AuditFile, "write" | "writeThrough" | "writeWhenPossible" | "status">;
+  /** HMAC-SHA-256 in hex with the installation's own key. */
+  readonly promptHash: (body: Uint8Array) => string;
+}
+
+const PROMPT_KEY_BYTES = 32;
+
+/** @throws AppError when the file is not ours to write */
+export async function openTrail(base: Base, owner: AuditOwner): Promise<Trail> {
+  const { config, paths, log, system, shutdown } = base;
+  if (!config.audit.enabled) return NO_TRAIL;
+  const file = auditFileOf(config.audit.file, paths.state, owner);
+  const audit = await openAudit({
+    file,
+    clock: system.clock,
+    log,
+    rotateBytes: config.audit.rotate_bytes,
+    keep: config.audit.keep,
+    censor: redact,
+  });
+  shutdown.onClose("audit", () => audit.close());
+  return { audit, promptHash: createPromptHasher({ key: promptKey(paths.secrets) }) };
+}
+
+const NO_TRAIL: Trail = {
+  audit: {
+    write: () => undefined,
+    writeThrough: () => Promise.resolve(),
+    writeWhenPossible: () => undefined,
+    status: () => ({ healthy: true, seq: 0, unsynced: 0, waiting: 0 }),
+  },
+  promptHash: () => "",
+};
+
+function promptKey(secrets: string): Uint8Array {
+  const file = join(secrets, "prompt-key");
+  makePrivateFolder(secrets);
+  const made = (): string => createOnce(file, `${randomBytes(PROMPT_KEY_BYTES).toString("hex")}\n`);
+  return Buffer.from((readPrivate(file) ?? made()).trim(), "hex");
+}
+
+export function admissionEntry(record: AdmissionRecord): AuditEntry {
+  const { origin } = record;
+  return {
+    eventType: "REQUEST",
+    event: "model_request",
+    requestId: record.turnId,
+    sessionId: record.sessionId,
+    keyId: record.keyId,
+    clientIp: record.peer,
+    userAgent: origin.userAgent,
+    endpoint: origin.endpoint,
+    method: origin.method,
+    requestSizeBytes: origin.bytes,
+    promptHash: origin.promptHash,
+    model: record.model,
+  };
+}
+
+export function endEntry(record: TurnRecord): AuditEntry {
+  return {
+    ...admissionEntry(record),
+    eventType: record.outcome === "done" ? "RESPONSE" : "ERROR",
+    event: "model_response",
+    outcome: record.outcome,
+    processingTimeMs: Math.round(record.durationMs),
+    promptTokens: record.usage?.promptTokens,
+    completionTokens: record.usage?.completionTokens,
+    errorDetails: record.errorCode,
+  };
+}
+
+/** Refusals worth keeping: of keys, of origins and hosts, of limits. `undefined` for a client's mere mistakes. */
+function refusalEntry(refusal: Refusal): AuditEntry | undefined {
+  const event = REFUSALS[refusal.error.code];
+  if (event === undefined) return undefined;
+  return {
+    eventType: event === "rate_limit_exceeded" ? "ERROR" : "SECURITY",
+    event,
+    requestId: refusal.requestId,
+    keyId: refusal.keyId,
+    clientIp: refusal.peer,
+    userAgent: refusal.userAgent,
+    endpoint: refusal.path,
+    method: refusal.method,
+    statusCode: refusal.error.kind.status,
+    errorDetails: refusal.error.code,
+    securityFlags: [refusal.error.code],
+  };
+}
+
+export function refusalListener({ audit }: Trail): (refusal: Refusal) => void {
+  return (refusal) => {
+    const entry = refusalEntry(refusal);
+    if (entry !== undefined) audit.writeWhenPossible(entry);
+  };
+}
+
+const REFUSALS: Readonly<Partial<Record<Refusal["error"]["code"], string>>> = {
+  invalid_api_key: "authentication",
+  forbidden: "security_violation",
+  forbidden_origin: "security_violation",
+  misdirected: "security_violation",
+  rate_limited: "rate_limit_exceeded",
+};
+
+/** Sessions and links as they change, whoever changes them. */
+export function auditSessions(sessions: SessionDirectory, { audit }: Trail): void {
+  const known = new Map<string, Pick<Session, "status" | "connected">>();
+  sessions.subscribe(({ session }) => {
+    const { sessionId, agentId, status, connected } = session;
+    const before = known.get(sessionId);
+    known.set(sessionId, { status, connected });
+    const entry = (event: string, details: string): void =>
+      audit.writeWhenPossible({
+        eventType: "SESSION",
+        event,
+        sessionId,
+        outcome: status,
+        errorDetails: details,
+      });
+    if (before === undefined) entry("session_created", `agent ${agentId}`);
+    else if (before.status !== status) entry(`session_${status}`, `agent ${agentId}`);
+    if (before !== undefined && before.connected !== connected) {
+      entry("mcp_connection", connected ? "connected" : "disconnected");
+    }
+    if (ENDED.has(status)) known.delete(sessionId);
+  });
+}
+
+const ENDED: ReadonlySet<string> = new Set(["expired", "revoked", "exhausted", "denied"]);
+
+/** What a human grants is on the disk before it holds; what he takes away is taken first. */
+export function auditedSessions(sessions: Sessions, { audit }: Trail): Sessions {
+  const granting = (event: string, sessionId: string): Promise<void> =>
+    audit.writeThrough({ eventType: "SESSION", event, sessionId, keyId: "control" });
+  const taking = async (
+    event: string,
+    sessionId: string,
+    act: (id: string) => Promise<Session>,
+  ): Promise<Session> => {
+    const session = await act(sessionId);
+    const entry = { eventType: "SESSION", event, sessionId, keyId: "control" } as const;
+    await audit.writeThrough(entry).catch(() => audit.writeWhenPossible(entry));
+    return session;
+  };
+  return {
+    ...sessions,
+    approve: async (id, approval) => {
+      await granting("approve", id);
+      return sessions.approve(id, approval);
+    },
+    resume: async (id) => {
+      await granting("resume", id);
+      return sessions.resume(id);
+    },
+    extend: async (id, ms) => {
+      await granting("extend", id);
+      return sessions.extend(id, ms);
+    },
+    register: async (registration) => {
+      await granting("register", registration.sessionId);
+      return sessions.register(registration);
+    },
+    deny: (id) => taking("deny", id, sessions.deny),
+    suspend: (id) => taking("suspend", id, sessions.suspend),
+    revoke: (id) => taking("revoke", id, sessions.revoke),
+  };
+}
+
+export function auditedKeys(keys: KeyRing, { audit }: Trail): KeyRing {
+  const through = (event: string, keyId?: string): Promise<void> =>
+    audit.writeThrough({ eventType: "SECURITY", event, keyId, endpoint: "/control/keys" });
+  return {
+    ...keys,
+    create: async (key) => {
+      await through("key_create");
+      return keys.create(key);
+    },
+    rotate: async (id) => {
+      await through("key_rotate", id);
+      return keys.rotate(id);
+    },
+    revoke: async (id) => {
+      const revoked = await keys.revoke(id);
+      const entry = { eventType: "SECURITY", event: "key_revoke", keyId: id } as const;
+      await audit.writeThrough(entry).catch(() => audit.writeWhenPossible(entry));
+      return revoked;
+    },
+  };
+}

@@ -1,0 +1,103 @@
+// Request bodies as clients really send them, for the OpenAPI document; a test sends each to the server.
+
+type Examples = Readonly<Record<string, object>>;
+
+const MODEL = "cursor-agent";
+const QUESTION = { role: "user", content: "Explain this function." };
+
+const READ_FILE = {
+  type: "function",
+  function: {
+    name: "read_file",
+    description: "Reads a file of the workspace.",
+    parameters: {
+      type: "object",
+      properties: { path: { type: "string" } },
+      required: ["path"],
+    },
+  },
+};
+
+export const OPENAI_CHAT: Examples = {
+  "A question": { model: MODEL, messages: [QUESTION] },
+  "A streamed answer, with usage at its end": {
+    model: MODEL,
+    messages: [{ role: "system", content: "Be brief." }, QUESTION],
+    stream: true,
+    stream_options: { include_usage: true },
+    max_tokens: 1024,
+    temperature: 0.2,
+  },
+  "An offer of tools": {
+    model: MODEL,
+    messages: [{ role: "user", content: "What is in README.md?" }],
+    tools: [READ_FILE],
+    tool_choice: "auto",
+  },
+};
+
+export const OPENAI_EMBEDDINGS: Examples = {
+  "Two texts": { model: "nomic-embed-text", input: ["The quick brown fox", "The lazy dog"] },
+};
+
+export const OLLAMA_CHAT: Examples = {
+  "A question, answered line by line": { model: MODEL, messages: [QUESTION] },
+  "A whole answer": {
+    model: MODEL,
+    messages: [QUESTION],
+    stream: false,
+    options: { temperature: 0.2, num_predict: 1024 },
+  },
+  "Whether the model is there": { model: MODEL },
+};
+
+export const OLLAMA_GENERATE: Examples = {
+  "A prompt": { model: MODEL, prompt: "Say hello.", stream: false },
+  "A prompt, answered line by line": { model: MODEL, prompt: "Say hello." },
+};
+
+export const OLLAMA_SHOW: Examples = { "A model": { model: MODEL } };
+
+export const OLLAMA_EMBED: Examples = {
+  "Two texts": { model: "nomic-embed-text", input: ["The quick brown fox", "The lazy dog"] },
+};
+
+export const OLLAMA_EMBEDDINGS: Examples = {
+  "A text": { model: "nomic-embed-text", prompt: "The quick brown fox" },
+};
+
+export const APPROVE: Examples = {
+  "What the configuration grants": {},
+  "An hour, and no more than was shown": {
+    approval_hash: "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+    ttl_seconds: 3600,
+    max_requests: 500,
+    max_tokens: null,
+    scopes: ["inference", "tools"],
+  },
+};
+
+export const EXTEND: Examples = { "Half an hour": { ttl_seconds: 1800 } };
+export const NOTHING: Examples = { "Nothing to say": {} };
+
+export const REGISTER: Examples = {
+  "A session of a bridge": {
+    session_id: "session-of-the-bridge",
+    session_token: "a-token-of-that-session",
+    agent_id: "agent-1",
+    allowed_scopes: ["inference"],
+    ttl_seconds: 300,
+    label: "Agent of the bridge",
+  },
+};
+
+export const REVOKE: Examples = { "A session": { session_id: "session-of-the-bridge" } };
+
+export const CREATE_KEY: Examples = {
+  "A key for everything": { label: "void" },
+  "A key for one model, for a day": {
+    label: "a notebook",
+    ttl_seconds: 86_400,
+    models: [MODEL],
+  },
+};
