@@ -205,7 +205,7 @@ function heading(plan: Plan, minutes: number): string {
   const processors = cpus();
   const on = plan.floorOnly
     ? "The floor alone: no key, no limits, no log."
-    : "On in the binary: client key, guard (Host, Origin, content type, size), schema check, session with its scopes and counts, its own log on stderr to a file; session limits of a thousand million requests and tokens, every other setting at its default. The floor has none of these.";
+    : "On in the binary: client key, guard (Host, Origin, content type, size), schema check, session with its scopes and counts, limits per minute for key and session, the audit, metrics, its own log on stderr to a file; the limits so high that none is met, every other setting at its default. The floor has none of these.";
   return [
     `${processors.length} × ${processors[0]?.model ?? "unknown CPU"}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${process.platform} ${release()}, Bun ${Bun.version}; the generator shares the machine.`,
     `${plan.rounds} rounds, the targets in turns; each measurement ${plan.seconds} s after ${plan.warmupSeconds} s of warming up, at most ${MAX_REQUESTS} requests; ${minutes.toFixed(1)} minutes in all.`,

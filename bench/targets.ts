@@ -52,7 +52,12 @@ async function ready(what: string, started: Started): Promise<Ready> {
  * Session limits that are counted and checked for every turn, and that no run meets; the agent across the bridge is
  * approved by a policy, since nobody is there to approve it. All else is at its default.
  */
-const CONFIG = `sessions:
+const CONFIG = `rate_limiting:
+  requests_per_minute: 1000000
+  tokens_per_minute: 1000000000
+  session_requests_per_minute: 1000000
+  session_tokens_per_minute: 1000000000
+sessions:
   max_requests: 1000000000
   max_tokens: 1000000000
   policies:

@@ -184,9 +184,9 @@ export function auditedSessions(sessions: Sessions, { audit }: Trail): Sessions 
       await granting("register", registration.sessionId);
       return sessions.register(registration);
     },
-    deny: (id) => taking("deny", id, sessions.deny),
-    suspend: (id) => taking("suspend", id, sessions.suspend),
-    revoke: (id) => taking("revoke", id, sessions.revoke),
+    deny: (id) => taking("deny", id, (each) => sessions.deny(each)),
+    suspend: (id) => taking("suspend", id, (each) => sessions.suspend(each)),
+    revoke: (id) => taking("revoke", id, (each) => sessions.revoke(each)),
   };
 }
 

@@ -81,9 +81,12 @@ export function createGuard(rules: GuardRules): Guard {
 }
 
 /** A guess, and not just a key that is missing. */
-function showsKey({ header, path }: GuardQuestion): boolean {
+function showsKey(question: GuardQuestion): boolean {
   const names = ["authorization", "x-api-key", "api-key"];
-  return names.some((name) => (header(name)?.trim() ?? "") !== "") || /^\/+k\//.test(path);
+  return (
+    names.some((name) => (question.header(name)?.trim() ?? "") !== "") ||
+    /^\/+k\//.test(question.path)
+  );
 }
 
 /**
