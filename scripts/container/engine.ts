@@ -40,6 +40,8 @@ export function createEngine({ signal, run, must }: Tools) {
   const how = ["podman", "run", "--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL"];
   how.push("--security-opt", "no-new-privileges");
 
+  const started: { readonly name: string; readonly said: () => string }[] = [];
+
   async function start(name: string, settings: StartSettings = {}): Promise<Container> {
     const { env = {}, command = [], beside, ready } = settings;
     const network = beside === undefined ? "none" : `container:${beside.name}`;
@@ -48,6 +50,7 @@ export function createEngine({ signal, run, must }: Tools) {
     const child = Bun.spawn(argv, { stdout: "pipe", stderr: "pipe", signal });
     const words = createWords(ready === undefined ? child.stdout : child.stderr);
     const others = createWords(ready === undefined ? child.stderr : child.stdout);
+    started.push({ name, said: () => `${words.text()}${others.text()}` });
     const came = await words.until(ready ?? "");
     if (!came) throw new Error(`${name} did not start: ${words.text()}${others.text()}`);
     const pid = Number(
@@ -102,9 +105,17 @@ export function createEngine({ signal, run, must }: Tools) {
       await must("podman", "rm", name);
       return code;
     },
-    /** After the signal, too. */
+    /** The last errors that any of them has logged. */
+    errors: (): readonly string[] =>
+      started
+        .flatMap(({ said }) => said().split("\n"))
+        .filter((line) => /"level":"(?:error|fatal)"|^mlp: /.test(line))
+        .slice(-3),
+    /** After the signal, too. The last one first: it may share another one's network. */
     removeAll: (): void => {
-      Bun.spawnSync(["podman", "rm", "--all", "--force", "--volumes", "--time", "0"]);
+      const names = [...new Set(started.map(({ name }) => name))].toReversed();
+      const rm = ["podman", "rm", "--force", "--ignore", "--volumes", "--time", "0"];
+      for (const name of names) Bun.spawnSync([...rm, name]);
     },
   };
 }

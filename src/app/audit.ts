@@ -4,7 +4,8 @@
 
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import type { AuditEntry, SessionDirectory } from "../core/ports.ts";
+import { AppError, ERRORS, isErrorCode } from "../core/error.ts";
+import type { AuditEntry, Clock, SessionDirectory } from "../core/ports.ts";
 import type { Session } from "../core/session.ts";
 import type { AdmissionRecord, TurnRecord } from "../engine/records.ts";
 import type { Sessions } from "../engine/sessions.ts";
@@ -14,13 +15,17 @@ import type { AuditOwner } from "../observe/audit-files.ts";
 import { createPromptHasher } from "../observe/audit-prompt.ts";
 import { openAudit } from "../observe/audit.ts";
 import type { AuditFile } from "../observe/audit.ts";
+import { createAuthFailures } from "../security/auth-failures.ts";
 import type { KeyRing } from "../security/keys.ts";
 import { redact } from "../security/redact.ts";
 import { createOnce, makePrivateFolder, readPrivate } from "../security/secret-file.ts";
 import type { Base } from "./start.ts";
 
 export interface Trail {
-  readonly audit: Pick<AuditFile, "write" | "writeThrough" | "writeWhenPossible" | "status">;
+  readonly audit: Pick<
+    AuditFile,
+    "write" | "writeThrough" | "writeWhenPossible" | "synced" | "status"
+  >;
   /** HMAC-SHA-256 in hex with the installation's own key. */
   readonly promptHash: (body: Uint8Array) => string;
 }
@@ -49,6 +54,7 @@ const NO_TRAIL: Trail = {
     write: () => undefined,
     writeThrough: () => Promise.resolve(),
     writeWhenPossible: () => undefined,
+    synced: () => Promise.resolve(true),
     status: () => ({ healthy: true, seq: 0, unsynced: 0, waiting: 0 }),
   },
   promptHash: () => "",
@@ -58,7 +64,12 @@ function promptKey(secrets: string): Uint8Array {
   const file = join(secrets, "prompt-key");
   makePrivateFolder(secrets);
   const made = (): string => createOnce(file, `${randomBytes(PROMPT_KEY_BYTES).toString("hex")}\n`);
-  return Buffer.from((readPrivate(file) ?? made()).trim(), "hex");
+  const key = Buffer.from((readPrivate(file) ?? made()).trim(), "hex");
+  if (key.length >= PROMPT_KEY_BYTES) return key;
+  throw new AppError(
+    "forbidden",
+    `${file} holds no usable key. To have a new one, run: rm ${file}`,
+  );
 }
 
 export function admissionEntry(record: AdmissionRecord): AuditEntry {
@@ -85,11 +96,17 @@ export function endEntry(record: TurnRecord): AuditEntry {
     eventType: record.outcome === "done" ? "RESPONSE" : "ERROR",
     event: "model_response",
     outcome: record.outcome,
+    // A stream's status was sent before its end was known.
+    statusCode: record.errorCode === undefined || record.stream ? 200 : statusOf(record.errorCode),
     processingTimeMs: Math.round(record.durationMs),
     promptTokens: record.usage?.promptTokens,
     completionTokens: record.usage?.completionTokens,
     errorDetails: record.errorCode,
   };
+}
+
+function statusOf(code: string): number {
+  return isErrorCode(code) ? ERRORS[code].status : ERRORS.internal.status;
 }
 
 /** Refusals worth keeping: of keys, of origins and hosts, of limits. `undefined` for a client's mere mistakes. */
@@ -111,10 +128,15 @@ function refusalEntry(refusal: Refusal): AuditEntry | undefined {
   };
 }
 
-export function refusalListener({ audit }: Trail): (refusal: Refusal) => void {
+/** Of one address at most so many a minute: a stranger without a key must not write the history away. */
+const REFUSALS_PER_MINUTE = 60;
+
+export function refusalListener({ audit }: Trail, clock: Clock): (refusal: Refusal) => void {
+  const recorded = createAuthFailures({ clock, perMinute: REFUSALS_PER_MINUTE });
   return (refusal) => {
     const entry = refusalEntry(refusal);
-    if (entry !== undefined) audit.writeWhenPossible(entry);
+    if (entry === undefined || recorded.failed(refusal.peer)) return;
+    audit.writeWhenPossible(entry);
   };
 }
 
@@ -162,31 +184,31 @@ export function auditedSessions(sessions: Sessions, { audit }: Trail): Sessions 
     act: (id: string) => Promise<Session>,
   ): Promise<Session> => {
     const session = await act(sessionId);
-    const entry = { eventType: "SESSION", event, sessionId, keyId: "control" } as const;
-    await audit.writeThrough(entry).catch(() => audit.writeWhenPossible(entry));
+    audit.writeWhenPossible({ eventType: "SESSION", event, sessionId, keyId: "control" });
+    await audit.synced();
     return session;
   };
   return {
     ...sessions,
     approve: async (id, approval) => {
-      await granting("approve", id);
+      await granting("session_approve", id);
       return sessions.approve(id, approval);
     },
     resume: async (id) => {
-      await granting("resume", id);
+      await granting("session_resume", id);
       return sessions.resume(id);
     },
     extend: async (id, ms) => {
-      await granting("extend", id);
+      await granting("session_extend", id);
       return sessions.extend(id, ms);
     },
     register: async (registration) => {
-      await granting("register", registration.sessionId);
+      await granting("session_register", registration.sessionId);
       return sessions.register(registration);
     },
-    deny: (id) => taking("deny", id, (each) => sessions.deny(each)),
-    suspend: (id) => taking("suspend", id, (each) => sessions.suspend(each)),
-    revoke: (id) => taking("revoke", id, (each) => sessions.revoke(each)),
+    deny: (id) => taking("session_deny", id, (each) => sessions.deny(each)),
+    suspend: (id) => taking("session_suspend", id, (each) => sessions.suspend(each)),
+    revoke: (id) => taking("session_revoke", id, (each) => sessions.revoke(each)),
   };
 }
 
@@ -205,8 +227,8 @@ export function auditedKeys(keys: KeyRing, { audit }: Trail): KeyRing {
     },
     revoke: async (id) => {
       const revoked = await keys.revoke(id);
-      const entry = { eventType: "SECURITY", event: "key_revoke", keyId: id } as const;
-      await audit.writeThrough(entry).catch(() => audit.writeWhenPossible(entry));
+      audit.writeWhenPossible({ eventType: "SECURITY", event: "key_revoke", keyId: id });
+      await audit.synced();
       return revoked;
     },
   };

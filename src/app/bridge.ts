@@ -68,7 +68,7 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
   });
   auditSessions(own, trail);
   const sessions = auditedSessions(own, trail);
-  const onRefusal = refusalListener(trail);
+  const onRefusal = refusalListener(trail, clock);
   const hub = createHub({
     sessions,
     clock,
@@ -149,13 +149,14 @@ export function bridgeGroups(
 /** The provider and the hub are one process: its links are to agents and to other providers. */
 function embeddedHealth(hub: Hub): LinkHealth {
   const links = hub.links();
+  const traffic = hub.traffic();
   const sum = (of: (link: (typeof links)[number]) => number): number =>
     links.reduce((total, link) => total + of(link), 0);
   return {
     status: "embedded",
     lastPingAt: undefined,
-    messagesSent: sum((link) => link.sent),
-    messagesReceived: sum((link) => link.received),
+    messagesSent: traffic.sent,
+    messagesReceived: traffic.received,
     pendingRequests: sum((link) => link.turns),
     activeStreams: 0,
     links: links.length,

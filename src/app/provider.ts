@@ -111,7 +111,7 @@ export async function openProvider(parts: ProviderParts): Promise<Provider> {
   const visits = createVisits();
   const documents = documentsOf({ port: "provider", config, routes: () => apps.plain.routes });
   const groups = routeGroups(parts, { engine, catalog, visits, documents, metrics, health });
-  const audited = refusalListener(trail);
+  const audited = refusalListener(trail, system.clock);
   const onRefusal = (refusal: Refusal): void => {
     metrics.recordRefusal(refusal.error.code, refusal.keyId ?? "");
     audited(refusal);

@@ -1,6 +1,6 @@
 // What a running server leaves for the client commands: where it is. Only its owner may read it.
 
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export interface RunFile {
@@ -15,7 +15,10 @@ export interface RunFile {
 export function leaveRunFile(folder: string, content: RunFile): () => void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, `${content.kind}-${process.pid}.json`);
-  rmSync(file, { force: true });
+  // What an earlier process of our number left when it was killed: in a container every server is number 1.
+  for (const name of readdirSync(folder)) {
+    if (name.endsWith(`-${process.pid}.json`)) rmSync(join(folder, name), { force: true });
+  }
   const text = `${JSON.stringify({ pid: process.pid, ...content })}\n`;
   writeFileSync(file, text, { mode: 0o600, flag: "wx" });
   return () => rmSync(file, { force: true });

@@ -49,11 +49,18 @@ export interface LinkInfo {
   readonly received: number;
 }
 
+interface Traffic {
+  readonly sent: number;
+  readonly received: number;
+}
+
 export interface Hub {
   /** For `Bun.serve`. */
   readonly websocket: Bun.WebSocketHandler<HubSocketData>;
   socketData(role: LinkRole): HubSocketData;
   links(): readonly LinkInfo[];
+  /** Frames over all links so far, those that have gone too. */
+  traffic(): Traffic;
   /** Cuts one link; `false` when there is none of this id. */
   disconnect(linkId: string): boolean;
   /** Ends every turn as `shutdown` and every link with 1001. */
@@ -83,6 +90,7 @@ export function createHub(options: HubOptions): Hub {
   const agents = new Map<string, HubLink>();
   const early = createEarlyTokens();
   let closed = false;
+  let past: Traffic = { sent: 0, received: 0 };
 
   const ids = createTurnIds();
   function open(data: HubSocketData, socket: Socket): void {
@@ -167,6 +175,7 @@ export function createHub(options: HubOptions): Hub {
 
   function forget(link: HubLink): void {
     links.delete(link.linkId);
+    past = plus(past, link.connection);
     const { agent } = link;
     if (agent === undefined) return;
     const { sessionId } = agent.session;
@@ -225,9 +234,15 @@ export function createHub(options: HubOptions): Hub {
     },
     socketData: (role) => ({ role, link: undefined }),
     links: () => [...links.values()].map(linkInfo),
+    traffic: () => [...links.values()].reduce((sum, link) => plus(sum, link.connection), past),
     disconnect,
     close,
   };
+}
+
+function plus(sum: Traffic, connection: Connection): Traffic {
+  const { sent, received } = connection.stats();
+  return { sent: sum.sent + sent, received: sum.received + received };
 }
 
 function linkInfo({ linkId, role, connectedAt, connection, hello, agent }: HubLink): LinkInfo {
