@@ -101,6 +101,7 @@ export function endEntry(record: TurnRecord): AuditEntry {
     processingTimeMs: Math.round(record.durationMs),
     promptTokens: record.usage?.promptTokens,
     completionTokens: record.usage?.completionTokens,
+    tokensEstimated: record.usage?.estimated,
     errorDetails: record.errorCode,
   };
 }

@@ -158,6 +158,8 @@ export interface AuditEntry {
   readonly outcome?: string | undefined;
   readonly promptTokens?: number | undefined;
   readonly completionTokens?: number | undefined;
+  /** The counts are our estimate. */
+  readonly tokensEstimated?: boolean | undefined;
   readonly errorDetails?: string | undefined;
   readonly securityFlags?: readonly string[] | undefined;
 }

@@ -78,6 +78,7 @@ function encode({ entry, at, monotonic }: StampedEntry, head: ChainHead, room: R
     model: text(entry.model),
     prompt_tokens: number(entry.promptTokens),
     completion_tokens: number(entry.completionTokens),
+    tokens_estimated: entry.tokensEstimated,
   };
   // What has to be escaped stands inside a string, where JSON has the same escape.
   return visible(JSON.stringify(record));

@@ -4,6 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../src/core/error.ts";
 import type { TurnEvent } from "../../src/core/event.ts";
+import { verifyAudit } from "../../src/observe/audit-verify.ts";
 import { anAgent, compose, says } from "../support/composed.ts";
 
 const CHAT = "/v1/chat/completions";
@@ -213,6 +214,44 @@ describe("figures", () => {
     expect(answer["total_duration"]).toBeLessThanOrEqual(took);
     expect(answer["total_duration"]).not.toBe(1_000_000_000);
     expect(answer).toMatchObject({ prompt_eval_count: 3, eval_count: 5 });
+  });
+});
+
+describe("limits", () => {
+  test("a request is counted once, and retry-after is the time that is left", async () => {
+    await using place = await compose([anAgent(() => says("ok"))], {
+      MLP_RATE_LIMITING_REQUESTS_PER_MINUTE: "3",
+    });
+    const left: (string | null)[] = [];
+    for (const text of ["one", "two", "three"]) {
+      const answer = await place.post(CHAT, chat(text));
+      left.push(answer.headers.get("x-ratelimit-remaining-requests"));
+    }
+    expect(left).toEqual(["2", "1", "0"]);
+    const refused = await place.post(CHAT, chat("four"));
+    const waitMs = Number(refused.headers.get("retry-after-ms"));
+    expect(refused.status).toBe(429);
+    expect(waitMs).toBeGreaterThan(0);
+    expect(waitMs).not.toBe(60_000);
+  });
+});
+
+describe("the audit", () => {
+  test("holds up no request for its disk, and can be verified", async () => {
+    await using place = await compose([anAgent(() => says("ok"))]);
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => place.post(CHAT, chat(`audited ${index}`))),
+    );
+    expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 200));
+    const file = `${place.home}/audit.jsonl`;
+    const verified = await verifyAudit(file);
+    expect(verified).toMatchObject({ ok: true });
+    const events = (await Bun.file(file).text())
+      .trimEnd()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { event: string }).event);
+    expect(events.filter((event) => event === "model_request")).toHaveLength(20);
+    expect(events.filter((event) => event === "model_response")).toHaveLength(20);
   });
 });
 

@@ -24,6 +24,7 @@ const FULL: Required<AuditEntry> = {
   outcome: "done",
   promptTokens: 3,
   completionTokens: 4,
+  tokensEstimated: true,
   errorDetails: "none",
   securityFlags: ["keyless"],
 };
@@ -62,6 +63,7 @@ describe("a record", () => {
       model: "rehearsal",
       prompt_tokens: 3,
       completion_tokens: 4,
+      tokens_estimated: true,
     };
     expect(encode(FULL)).toBe(JSON.stringify(expected));
   });

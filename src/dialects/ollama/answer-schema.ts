@@ -10,6 +10,11 @@ const Nanoseconds = Type.Integer({ minimum: 0, description: "Nanoseconds, measur
 const Timestamp = Type.String({ description: "RFC 3339, UTC." });
 const Text = Type.String();
 
+const Estimated = Type.Literal(true, {
+  description:
+    "The counts are our estimate: the agent did not report any. Not a field of Ollama's.",
+});
+
 const Metrics = {
   total_duration: Type.Optional(Nanoseconds),
   load_duration: Type.Optional(Nanoseconds),
@@ -17,9 +22,10 @@ const Metrics = {
   prompt_eval_duration: Type.Optional(Nanoseconds),
   eval_count: Type.Optional(Count),
   eval_duration: Type.Optional(Nanoseconds),
+  estimated: Type.Optional(Estimated),
 };
 
-/** Counts only where the agent reported them; durations in whole nanoseconds. */
+/** Counts as the agent reported them, or marked as estimated; durations in whole nanoseconds. */
 const MetricsObject = open(Metrics);
 export type Metrics = Static<typeof MetricsObject>;
 
@@ -75,6 +81,7 @@ export const EmbedAnswer = open(
     total_duration: Type.Optional(Nanoseconds),
     load_duration: Type.Optional(Nanoseconds),
     prompt_eval_count: Type.Optional(Count),
+    estimated: Type.Optional(Estimated),
   },
   "The answer of POST /api/embed.",
 );

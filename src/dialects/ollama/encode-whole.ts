@@ -67,6 +67,7 @@ export function encodeEmbed(
     total_duration: nanoseconds(timing.finishedAt - timing.startedAt),
     load_duration: 0,
     ...(usage && { prompt_eval_count: usage.promptTokens }),
+    ...(usage?.estimated === true && { estimated: true as const }),
   };
 }
 
@@ -105,7 +106,7 @@ export function encodeDoneReason(reason: FinishReason): DoneReason {
 
 /**
  * Until the agent's first word is what Ollama calls evaluating the prompt, from there on is the answer; nothing is
- * ever loaded. Counts are the agent's, and left out when it gave none.
+ * ever loaded. Counts are the agent's, left out when there are none and marked when they are our estimate.
  */
 export function encodeMetrics(timing: AnswerTiming, usage: Usage | undefined): Metrics {
   const total = nanoseconds(timing.finishedAt - timing.startedAt);
@@ -120,6 +121,7 @@ export function encodeMetrics(timing: AnswerTiming, usage: Usage | undefined): M
     ...(prompt !== undefined && { prompt_eval_duration: prompt }),
     ...(usage && { eval_count: usage.completionTokens }),
     ...(prompt !== undefined && { eval_duration: total - prompt }),
+    ...(usage?.estimated === true && { estimated: true as const }),
   };
 }
 
