@@ -177,8 +177,8 @@ const ENDED: ReadonlySet<string> = new Set(["expired", "revoked", "exhausted", "
 
 /** What a human grants is on the disk before it holds; what he takes away is taken first. */
 export function auditedSessions(sessions: Sessions, { audit }: Trail): Sessions {
-  const granting = (event: string, sessionId: string): Promise<void> =>
-    audit.writeThrough({ eventType: "SESSION", event, sessionId, keyId: "control" });
+  const granting = (event: string, sessionId: string, keyId = "control"): Promise<void> =>
+    audit.writeThrough({ eventType: "SESSION", event, sessionId, keyId });
   const taking = async (
     event: string,
     sessionId: string,
@@ -204,7 +204,8 @@ export function auditedSessions(sessions: Sessions, { audit }: Trail): Sessions 
       return sessions.extend(id, ms);
     },
     register: async (registration) => {
-      await granting("session_register", registration.sessionId);
+      const { sessionId, owner } = registration;
+      await granting("session_register", sessionId, owner);
       return sessions.register(registration);
     },
     deny: (id) => taking("session_deny", id, (each) => sessions.deny(each)),

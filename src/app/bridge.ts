@@ -89,15 +89,23 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
   const groups = bridgeGroups(parts, { sessions, link, visits, documents });
   const apps = createPortApps({ visits, log, groups, onRefusal });
   checkExposure(config, config.bridge.host);
+  const guardFor = (port: number) =>
+    createGuard(
+      guardRules({ ...parts, config: parts.current() }, { host: config.bridge.host, port }),
+    );
   const listening = listen<HubSocketData>({
     host: config.bridge.host,
     port: config.bridge.port,
     websocket: hub.websocket,
     log,
-    gateFor: (port) =>
-      createGate<HubSocketData>({
+    gateFor: (port) => {
+      let guard = guardFor(port);
+      parts.onReload(() => {
+        guard = guardFor(port);
+      });
+      return createGate<HubSocketData>({
         port: "bridge",
-        guard: createGuard(guardRules(parts, { host: config.bridge.host, port })),
+        guard: (question) => guard(question),
         visits,
         keyOf: () => undefined,
         ...apps,
@@ -107,7 +115,8 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
         log,
         onRefusal,
         closing: () => shutdown.closing,
-      }),
+      });
+    },
   });
   shutdown.onClose("sessions", () => sessions.close());
   shutdown.onClose("bridge port", () => listening.kill());

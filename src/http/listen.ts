@@ -66,6 +66,8 @@ function open<Data>(
       // Sizes are the guard's and the body reader's to judge: the platform's own 413 has no body and no id.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       development: false,
+      // Outside of development Bun would otherwise share a taken port with whoever has it.
+      reusePort: false,
       ...(settings.websocket === undefined ? {} : { websocket: settings.websocket }),
     } as Bun.Serve.Options<Data>);
   } catch (error) {
