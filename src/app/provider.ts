@@ -28,6 +28,7 @@ import { keyRoutes, sessionRoutes, turnRoutes } from "../http/routes-control.ts"
 import { ollamaRoutes, rootRoute } from "../http/routes-ollama.ts";
 import { openaiRoutes } from "../http/routes-openai.ts";
 import { registrationRoutes } from "../http/routes-registration.ts";
+import { docsRoutes } from "../http/routes-docs.ts";
 import { documentRoutes } from "../http/routes-documents.ts";
 import type { DocumentDeps } from "../http/routes-documents.ts";
 import { operationsRoutes } from "../http/routes-operations.ts";
@@ -188,6 +189,7 @@ export function routeGroups(
     clock,
     heartbeatMs: config.limits.heartbeat_ms,
     metrics,
+    streams: config.provider.enable_streaming,
     maxTokens: () => parts.current().limits.max_tokens,
     promptHash: (body) => parts.trail.promptHash(body),
     fingerprint: createFingerprint(),
@@ -212,13 +214,15 @@ export function routeGroups(
     administration === undefined
       ? []
       : [registrationRoutes({ sessions: administration, visits, limits: control })];
+  const hasOllama = config.provider.enable_ollama_compat;
   return [
-    rootRoute,
+    ...(hasOllama ? [rootRoute] : []),
     operations,
     guarded(visits, "client", [
       () => openaiRoutes(dialect),
-      () => ollamaRoutes(dialect),
+      ...(hasOllama ? [() => ollamaRoutes(dialect)] : []),
       () => documentRoutes(documents),
+      ...(config.provider.debug ? [() => docsRoutes(documents)] : []),
       () => healthRoutes({ health }),
       ...(config.telemetry.metrics ? [() => metricsRoutes({ metrics })] : []),
     ]),

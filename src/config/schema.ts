@@ -25,7 +25,22 @@ const provider = closed(
   {
     host: text("Address that editors reach the provider at.", "127.0.0.1"),
     port: whole("Port of the provider; 0 picks a free one.", 11_434, PORT),
-    debug: flag("Logs at level debug, whatever `logging.level` says.", false),
+    debug: flag(
+      "Logs at level debug, whatever `logging.level` says, and serves a page about the routes at `/docs`.",
+      false,
+    ),
+    workers: Type.Integer({
+      description: "Processes that answer on the port: one.",
+      default: 1,
+      minimum: 1,
+      maximum: 1,
+      expects: "1, since one process serves a port; to share the load, run several nodes",
+    }),
+    enable_streaming: flag("Answers in streams. Without it a request for one is refused.", true),
+    enable_ollama_compat: flag(
+      "Serves Ollama's routes, which `mlp list`, `ps`, `show` and `run` use too. Without it they are not there.",
+      true,
+    ),
     allow_remote: flag(
       "Allows a `host` beyond this machine, of the provider or the bridge. Needs `security.allowed_hosts` and `security.allowed_peers` too.",
       false,

@@ -35,6 +35,8 @@ export interface InferenceDeps {
   readonly clock: Clock;
   readonly heartbeatMs: number;
   readonly metrics: Pick<Metrics, "recordOverhead">;
+  /** Whether answers are streamed to those that ask for it. */
+  readonly streams: boolean;
   /** The most that a client may ask for; `null`: no limit. Read at every request. */
   readonly maxTokens: () => number | null;
   /** A keyed hash for the record, by which a prompt can be recognised. */
@@ -57,6 +59,7 @@ export function createInference(deps: InferenceDeps): Inference {
   async function answer(request: Request, asked: Asked, codec: AnswerCodec): Promise<Response> {
     const visit = deps.visits.of(request);
     if (visit === undefined) throw new AppError("invalid_api_key", "A key is required.");
+    if (asked.request.stream && codec.stream !== undefined && !deps.streams) throw streamsOff();
     visit.takeYourTime();
     const { request: clamped, notice } = clampMaxTokens(asked.request, deps.maxTokens());
     const origin = {
@@ -110,6 +113,14 @@ export function createInference(deps: InferenceDeps): Inference {
   }
 
   return { answer };
+}
+
+function streamsOff(): AppError {
+  return new AppError(
+    "unsupported",
+    'Streams are switched off on this server (provider.enable_streaming). Ask with "stream": false.',
+    { param: "stream" },
+  );
 }
 
 function callerOf(
