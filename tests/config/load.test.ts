@@ -99,7 +99,11 @@ describe("a mistake in the file is one line with file, line and key", () => {
   test.each([
     ["provder:\n  port: 1\n", "1: provder: unknown key, did you mean provider?"],
     ["provider:\n  prot: 1\n", "2: provider.prot: unknown key, did you mean port?"],
-    ["provider:\n  workers: 2\n", "2: provider.workers: unknown key"],
+    ["provider:\n  widgets: 2\n", "2: provider.widgets: unknown key"],
+    [
+      "provider:\n  workers: 2\n",
+      "2: provider.workers: expected 1, since one process serves a port; to share the load, run several nodes, got 2",
+    ],
     [
       'provider:\n  port: "80"\n',
       "2: provider.port: expected a whole number from 0 to 65535, got text; take the quotes away",
@@ -301,7 +305,7 @@ describe("the environment", () => {
       "expected one of debug, info, warn, error, silent, did you mean info?",
     ],
     ["MLP_PROVIDER_PROT", "1", "unknown variable, did you mean MLP_PROVIDER_PORT?"],
-    ["MLP_PROVIDER_WORKERS", "1", "unknown variable"],
+    ["MLP_PROVIDER_WIDGETS", "1", "unknown variable"],
     ["MLP_PROVDER_PORT", "1", "unknown variable, did you mean MLP_PROVIDER_PORT?"],
     ["MLP_API_KEYS", "1", "unknown variable, did you mean MLP_API_KEY?"],
     ["MLP_SESSIONS_POLICIES", "x", "can be set in the file only"],
