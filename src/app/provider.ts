@@ -100,7 +100,6 @@ export async function openProvider(parts: ProviderParts): Promise<Provider> {
     onEnd: (record) => {
       observation.metrics.recordTurn(record);
       observation.traces.turnEnded(record);
-      trail.audit.writeWhenPossible(endEntry(record));
       report(parts, record);
     },
   });
@@ -192,6 +191,8 @@ export function routeGroups(
     streams: config.provider.enable_streaming,
     maxTokens: () => parts.current().limits.max_tokens,
     promptHash: (body) => parts.trail.promptHash(body),
+    onAnswered: (record, bytes) =>
+      parts.trail.audit.writeWhenPossible({ ...endEntry(record), responseSizeBytes: bytes }),
     fingerprint: createFingerprint(),
   });
   const dialect = {

@@ -5,6 +5,7 @@ import { AppError, toAppError } from "../core/error.ts";
 import type { FinishEvent, Outcome, TurnEvent, TurnResult, Usage } from "../core/event.ts";
 import type { Clock, Lease } from "../core/ports.ts";
 import type { Turn } from "../core/turn.ts";
+import type { TurnRecord } from "./records.ts";
 import { estimateUsage } from "./estimate.ts";
 import type { TurnStop } from "./turn-stop.ts";
 import { createCollector } from "./whole.ts";
@@ -25,7 +26,12 @@ export type Sink = (event: TurnEvent) => Promise<void> | undefined;
  * `firstEventAt` in monotonic milliseconds; `undefined` when the agent never said anything. `answered`: how much
  * of an answer there was, in UTF-16 code units.
  */
-export type TurnEnd = { readonly firstEventAt: number | undefined; readonly answered: number } & (
+export type TurnEnd = {
+  readonly firstEventAt: number | undefined;
+  readonly answered: number;
+  /** What was written down of it; absent where an earlier turn's outcome was repeated. */
+  readonly record?: TurnRecord;
+} & (
   | {
       readonly outcome: "done";
       readonly result: TurnResult | undefined;

@@ -55,7 +55,7 @@ export function createTurnRunner(deps: TurnRunnerDeps): RunJob {
     if (end.outcome === "done") park(end, job.open);
     const ending = end.outcome === "done" ? { result: end.result } : { error: end.error };
     retries.end(job.memory, ending);
-    deps.onEnd({
+    const record: TurnRecord = {
       ...job.record,
       kind: job.turn.request.kind,
       stream: sink !== undefined,
@@ -65,8 +65,9 @@ export function createTurnRunner(deps: TurnRunnerDeps): RunJob {
       durationMs: clock.monotonic() - startedAt,
       firstEventMs: end.firstEventAt === undefined ? undefined : end.firstEventAt - startedAt,
       usage: end.usage,
-    });
-    return end;
+    };
+    deps.onEnd(record);
+    return { ...end, record };
   }
 
   function park(end: Extract<TurnEnd, { outcome: "done" }>, open: OpenTurn): void {

@@ -22,5 +22,7 @@ export function failureResponse(
   }
   if (details.allow !== undefined) headers.set("allow", details.allow);
   if (error.code === "invalid_api_key") headers.set("www-authenticate", "Bearer");
-  return new Response(JSON.stringify(body), { status, headers });
+  const text = JSON.stringify(body);
+  headers.set("content-length", String(Buffer.byteLength(text)));
+  return new Response(text, { status, headers });
 }

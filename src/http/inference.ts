@@ -7,6 +7,7 @@ import type { AnswerMeta, StreamEncoder } from "../core/stream.ts";
 import type { TurnRequest } from "../core/turn.ts";
 import { clampMaxTokens } from "../engine/admission.ts";
 import type { Caller, Engine } from "../engine/engine.ts";
+import type { TurnRecord } from "../engine/records.ts";
 import { failureResponse } from "./failure.ts";
 import { limitHeaders } from "./limit-headers.ts";
 import { streamResponse } from "./stream.ts";
@@ -35,6 +36,8 @@ export interface InferenceDeps {
   readonly clock: Clock;
   readonly heartbeatMs: number;
   readonly metrics: Pick<Metrics, "recordOverhead">;
+  /** An answer has been given, with a body of so many bytes. */
+  readonly onAnswered: (record: TurnRecord, bytes: number) => void;
   /** Whether answers are streamed to those that ask for it. */
   readonly streams: boolean;
   /** The most that a client may ask for; `null`: no limit. Read at every request. */
@@ -89,27 +92,36 @@ export function createInference(deps: InferenceDeps): Inference {
       return streamResponse({
         encoder: codec.stream(meta, visit.startedAt),
         run: (sink) => turn.run(sink),
+        onDone: (end, bytes) => end.record && deps.onAnswered(end.record, bytes),
         headers,
         clock: deps.clock,
         heartbeatMs: deps.heartbeatMs,
       });
     }
     const end = await turn.run();
-    if (end.outcome !== "done") {
-      return failureResponse(end.error, visit.path, { agentStarted: true });
+    let bytes = 0;
+    try {
+      if (end.outcome !== "done") {
+        const failure = failureResponse(end.error, visit.path, { agentStarted: true });
+        bytes = Number(failure.headers.get("content-length"));
+        return failure;
+      }
+      if (end.result === undefined) throw new AppError("internal", "The answer was not kept.");
+      const timing = {
+        startedAt: visit.startedAt,
+        finishedAt: deps.clock.monotonic(),
+        ...(end.firstEventAt !== undefined && { firstEventAt: end.firstEventAt }),
+      };
+      headers["openai-processing-ms"] = String(Math.round(timing.finishedAt - timing.startedAt));
+      headers["content-type"] = "application/json";
+      const body = JSON.stringify(codec.whole(end.result, meta, timing));
+      bytes = Buffer.byteLength(body);
+      const ms = before + deps.clock.monotonic() - timing.finishedAt;
+      deps.metrics.recordOverhead({ dialect: codec.dialect, stream: false, ms });
+      return new Response(body, { headers });
+    } finally {
+      if (end.record !== undefined) deps.onAnswered(end.record, bytes);
     }
-    if (end.result === undefined) throw new AppError("internal", "The answer was not kept.");
-    const timing = {
-      startedAt: visit.startedAt,
-      finishedAt: deps.clock.monotonic(),
-      ...(end.firstEventAt !== undefined && { firstEventAt: end.firstEventAt }),
-    };
-    headers["openai-processing-ms"] = String(Math.round(timing.finishedAt - timing.startedAt));
-    headers["content-type"] = "application/json";
-    const body = JSON.stringify(codec.whole(end.result, meta, timing));
-    const ms = before + deps.clock.monotonic() - timing.finishedAt;
-    deps.metrics.recordOverhead({ dialect: codec.dialect, stream: false, ms });
-    return new Response(body, { headers });
   }
 
   return { answer };

@@ -10,6 +10,8 @@ export interface StreamedAnswer {
   readonly encoder: StreamEncoder;
   /** Starts the turn; what the sink returns holds the agent back while the client is not reading. */
   readonly run: (sink: (event: TurnEvent) => Promise<void> | undefined) => Promise<TurnEnd>;
+  /** When nothing more follows; `bytes` of the body have been written. */
+  readonly onDone: (end: TurnEnd, bytes: number) => void;
   readonly headers: Record<string, string>;
   readonly clock: Clock;
   /** How long the client may hear nothing, in milliseconds. */
@@ -43,6 +45,7 @@ export function streamResponse(answer: StreamedAnswer): Response {
     stopHeartbeat();
     if (end.outcome !== "done") void write(answer.encoder.error(end.error));
     writer.close();
+    answer.onDone(end, writer.bytes());
   }
 
   const driven = drive();
@@ -60,6 +63,8 @@ interface Writer {
   attach(controller: ReadableStreamDirectController): void;
   write(text: string): Promise<void> | undefined;
   close(): void;
+  /** Of what has been written: to a client that has gone nothing is. */
+  bytes(): number;
 }
 
 /** Holds what is written before the stream is pulled, and never touches a stream that has been closed. */
@@ -69,10 +74,11 @@ function createWriter(): Writer {
   let closed = false;
   let attached: (() => void) | undefined;
   let whenAttached: Promise<void> | undefined;
+  let bytes = 0;
 
   function attach(given: ReadableStreamDirectController): void {
     controller = given;
-    if (early !== "") void given.write(early);
+    if (early !== "") void send(given, early);
     early = "";
     if (closed) given.close();
     attached?.();
@@ -87,7 +93,13 @@ function createWriter(): Writer {
       });
       return whenAttached;
     }
-    const written = controller.write(text);
+    return send(controller, text);
+  }
+
+  function send(to: ReadableStreamDirectController, text: string): Promise<void> | undefined {
+    const written = to.write(text);
+    // The number it gives is not that of the bytes; 0 means that the client has gone.
+    if (written !== 0) bytes += Buffer.byteLength(text);
     return typeof written === "number" ? undefined : written.then(() => undefined);
   }
 
@@ -97,5 +109,5 @@ function createWriter(): Writer {
     controller?.close();
   }
 
-  return { attach, write, close };
+  return { attach, write, close, bytes: () => bytes };
 }

@@ -272,6 +272,16 @@ describe("the audit", () => {
       .map((line) => (JSON.parse(line) as { event: string }).event);
     expect(events.filter((event) => event === "model_request")).toHaveLength(20);
     expect(events.filter((event) => event === "model_response")).toHaveLength(20);
+    const sizes = (await Bun.file(file).text())
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { event: string; response_size_bytes?: number })
+      .filter(({ event }) => event === "model_response")
+      .map((record) => record.response_size_bytes ?? -1);
+    const bodies = await Promise.all(answers.map((answer) => answer.bytes()));
+    const ascending = (a: number, b: number): number => a - b;
+    const weighed = bodies.map((body) => body.byteLength);
+    expect(sizes.sort(ascending)).toEqual(weighed.sort(ascending));
   });
 });
 

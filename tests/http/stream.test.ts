@@ -24,8 +24,14 @@ const DONE: TurnEnd = {
 
 type Sink = (event: TurnEvent) => Promise<void> | undefined;
 
-function answer(run: (sink: Sink) => Promise<TurnEnd>, clock = createFakeClock()): Response {
-  return streamResponse({ encoder, run, headers: {}, clock, heartbeatMs: 10_000 });
+type OnDone = (end: TurnEnd, bytes: number) => void;
+
+function answer(
+  run: (sink: Sink) => Promise<TurnEnd>,
+  clock = createFakeClock(),
+  onDone: OnDone = () => undefined,
+): Response {
+  return streamResponse({ encoder, run, headers: {}, clock, heartbeatMs: 10_000, onDone });
 }
 
 /** Serves one answer and gives a reader of its body. */
@@ -54,6 +60,26 @@ test("an answer is its start, its events and nothing else", async () => {
     return DONE;
   });
   expect(await (await fetch(place.url)).text()).toBe("<start>ab<finish>");
+});
+
+test("its end is told with what it weighed", async () => {
+  const done = Promise.withResolvers<number>();
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: () =>
+      answer(
+        async (sink) => {
+          await sink(text("größer"));
+          return DONE;
+        },
+        createFakeClock(),
+        (_end, bytes) => done.resolve(bytes),
+      ),
+  });
+  const body = await (await fetch(server.url)).bytes();
+  expect(await done.promise).toBe(body.byteLength);
+  await server.stop(true);
 });
 
 test("the start goes out while the agent is still silent", async () => {
