@@ -35,7 +35,7 @@ const PROMPT_KEY_BYTES = 32;
 /** @throws AppError when the file is not ours to write */
 export async function openTrail(base: Base, owner: AuditOwner): Promise<Trail> {
   const { config, paths, log, system, shutdown } = base;
-  if (!config.audit.enabled) return NO_TRAIL;
+  if (!config.audit.enabled) return noTrail();
   const file = auditFileOf(config.audit.file, paths.state, owner);
   const audit = await openAudit({
     file,
@@ -49,15 +49,20 @@ export async function openTrail(base: Base, owner: AuditOwner): Promise<Trail> {
   return { audit, promptHash: createPromptHasher({ key: promptKey(paths.secrets) }) };
 }
 
-const NO_TRAIL: Trail = {
-  audit: {
-    write: () => undefined,
-    writeThrough: () => Promise.resolve(),
-    writeWhenPossible: () => undefined,
-    synced: () => Promise.resolve(true),
-    status: () => ({ healthy: true, seq: 0, unsynced: 0, waiting: 0 }),
-  },
-  promptHash: () => "",
+/** Retries are still recognised by the hash: it then has a key for as long as the process lives. */
+function noTrail(): Trail {
+  return {
+    audit: NO_AUDIT,
+    promptHash: createPromptHasher({ key: randomBytes(PROMPT_KEY_BYTES) }),
+  };
+}
+
+const NO_AUDIT: Trail["audit"] = {
+  write: () => undefined,
+  writeThrough: () => Promise.resolve(),
+  writeWhenPossible: () => undefined,
+  synced: () => Promise.resolve(true),
+  status: () => ({ healthy: true, seq: 0, unsynced: 0, waiting: 0 }),
 };
 
 function promptKey(secrets: string): Uint8Array {

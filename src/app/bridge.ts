@@ -31,6 +31,7 @@ import { auditSessions, auditedSessions, refusalListener } from "./audit.ts";
 import type { Trail } from "./audit.ts";
 import { checkExposure, guardRules } from "./guard-rules.ts";
 import type { Base } from "./start.ts";
+import { sessionSettings } from "./session-settings.ts";
 import { VERSION } from "./version.ts";
 
 export interface BridgeParts extends Base {
@@ -58,12 +59,7 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
     random,
     hash: system.sha256,
     policies: config.sessions.policies,
-    defaults: {
-      ttlMs: config.sessions.session_ttl * 1_000,
-      maxRequests: config.sessions.max_requests,
-      maxTokens: config.sessions.max_tokens,
-      cleanupIntervalMs: config.sessions.cleanup_interval * 1_000,
-    },
+    defaults: sessionSettings(config),
     log,
   });
   auditSessions(own, trail);

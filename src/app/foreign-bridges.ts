@@ -17,6 +17,7 @@ import type { ForeignEntry } from "./bridge-list.ts";
 import type { BridgeParts } from "./bridge.ts";
 import { foreignSessions } from "./kept-sessions.ts";
 import { linkTiming } from "./link-timing.ts";
+import { sessionSettings } from "./session-settings.ts";
 import { VERSION } from "./version.ts";
 
 /** What dialling a bridge needs. */
@@ -88,12 +89,7 @@ async function openSessions(
     clock: system.clock,
     random: system.random,
     hash: system.sha256,
-    defaults: {
-      ttlMs: config.sessions.session_ttl * 1_000,
-      maxRequests: config.sessions.max_requests,
-      maxTokens: config.sessions.max_tokens,
-      cleanupIntervalMs: config.sessions.cleanup_interval * 1_000,
-    },
+    defaults: sessionSettings(config),
     log,
   });
   auditSessions(sessions, trail);

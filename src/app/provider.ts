@@ -46,7 +46,6 @@ import type { Trail } from "./audit.ts";
 import { observe } from "./observation.ts";
 import { checkExposure, guardRules } from "./guard-rules.ts";
 import type { Base } from "./start.ts";
-import { createFingerprint } from "./system.ts";
 import { VERSION } from "./version.ts";
 
 export interface ProviderParts extends Base {
@@ -193,7 +192,6 @@ export function routeGroups(
     promptHash: (body) => parts.trail.promptHash(body),
     onAnswered: (record, bytes) =>
       parts.trail.audit.writeWhenPossible({ ...endEntry(record), responseSizeBytes: bytes }),
-    fingerprint: createFingerprint(),
   });
   const dialect = {
     inference,

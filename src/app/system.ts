@@ -53,13 +53,3 @@ function createRandom(): Random {
 function sha256(text: string): string {
   return new Bun.CryptoHasher("sha256").update(text).digest("hex");
 }
-
-/**
- * A keyed hash that recognises a request sent again without keeping it. The key lives as long as the process,
- * and so does all that is remembered by it.
- */
-export function createFingerprint(): (name: string, body: Uint8Array) => string {
-  const key = randomBytes(SECRET_BYTES);
-  return (name, body) =>
-    new Bun.CryptoHasher("sha256", key).update(name).update("\n").update(body).digest("base64url");
-}

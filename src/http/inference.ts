@@ -7,7 +7,7 @@ import type { AnswerMeta, StreamEncoder } from "../core/stream.ts";
 import type { TurnRequest } from "../core/turn.ts";
 import { clampMaxTokens } from "../engine/admission.ts";
 import type { Caller, Engine } from "../engine/engine.ts";
-import type { TurnRecord } from "../engine/records.ts";
+import type { RequestOrigin, TurnRecord } from "../engine/records.ts";
 import { failureResponse } from "./failure.ts";
 import { limitHeaders } from "./limit-headers.ts";
 import { streamResponse } from "./stream.ts";
@@ -42,10 +42,8 @@ export interface InferenceDeps {
   readonly streams: boolean;
   /** The most that a client may ask for; `null`: no limit. Read at every request. */
   readonly maxTokens: () => number | null;
-  /** A keyed hash for the record, by which a prompt can be recognised. */
+  /** A keyed hash, by which the record knows a prompt, and a retry its turn, without keeping it. */
   readonly promptHash: (body: Uint8Array) => string;
-  /** A keyed hash, so that a retry can be recognised without keeping its prompt. */
-  readonly fingerprint: (keyAndPath: string, body: Uint8Array) => string;
 }
 
 export interface Inference {
@@ -72,8 +70,7 @@ export function createInference(deps: InferenceDeps): Inference {
       bytes: asked.bytes.byteLength,
       promptHash: deps.promptHash(asked.bytes),
     };
-    const hash = (name: string): string => deps.fingerprint(name, asked.bytes);
-    const caller = { ...callerOf(request, visit, hash), origin };
+    const caller = callerOf(request, visit, origin);
     const turn = await deps.engine.admit(clamped, caller, request.signal);
     const meta = { id: turn.id, model: asked.request.model, created: deps.clock.now() };
     const headers: Record<string, string> = {
@@ -135,21 +132,19 @@ function streamsOff(): AppError {
   );
 }
 
-function callerOf(
-  { headers }: Request,
-  visit: Visit,
-  fingerprint: (keyAndPath: string) => string,
-): Omit<Caller, "origin"> {
+function callerOf({ headers }: Request, visit: Visit, origin: RequestOrigin): Caller {
   const keyId = visit.key?.id ?? "";
+  const pin = headers.get("x-mcp-session") ?? undefined;
   return {
     requestId: visit.requestId,
     keyId,
     peer: visit.peer,
     // Pinned to another session, the same body is another request.
-    fingerprint: fingerprint(`${keyId} ${visit.path} ${headers.get("x-mcp-session") ?? ""}`),
+    fingerprint: `${keyId} ${visit.path} ${pin ?? ""} ${origin.promptHash}`,
     idempotencyKey: headers.get("idempotency-key") ?? undefined,
     retryCount: Number(headers.get("x-stainless-retry-count") ?? 0) || 0,
-    pin: headers.get("x-mcp-session") ?? undefined,
+    pin,
+    origin,
     allowedModels: visit.key?.models ?? null,
     allowedSessions: visit.key?.sessions ?? null,
   };
