@@ -3,19 +3,25 @@
 
 import type { AppError } from "../core/error.ts";
 import { type JsonValue, parseJson } from "../core/json.ts";
+import type { Model } from "../core/model.ts";
 import type { Clock, Log } from "../core/ports.ts";
 import type { TurnRequest } from "../core/turn.ts";
 import type { ReasoningName } from "./openai-delta.ts";
-import { encodeRequest } from "./openai-encode.ts";
+import { encodeRequest, isPlain } from "./openai-encode.ts";
 import type { UpstreamErrors } from "./openai-errors.ts";
 import { type Exchange, type Fetch, createExchange } from "./openai-exchange.ts";
-import { type Habits, NO_HABITS, learnFromRefusal } from "./openai-habits.ts";
+import {
+  type Habits,
+  NO_HABITS,
+  learnFromMissingRoute,
+  learnFromRefusal,
+} from "./openai-habits.ts";
 
 export interface UpstreamClient {
   /** `GET /models`, parsed; `undefined` for what is no JSON. Whatever fails is an `AppError`. */
   readonly listModels: () => Promise<JsonValue | undefined>;
   /** The answer to a turn, its status being 2xx. Throws `AppError` for a refusal, and whatever `fetch` throws. */
-  readonly post: (exchange: Exchange, request: TurnRequest, model: string) => Promise<Response>;
+  readonly post: (exchange: Exchange, request: TurnRequest, model: Model) => Promise<Response>;
   readonly readJson: (exchange: Exchange, response: Response) => Promise<JsonValue | undefined>;
   readonly learnReasoningName: (name: ReasoningName) => void;
 }
@@ -68,7 +74,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   }
 
   /** Asks again only after a refusal that teaches something: no model has run then. */
-  async function post(exchange: Exchange, request: TurnRequest, model: string): Promise<Response> {
+  async function post(exchange: Exchange, request: TurnRequest, model: Model): Promise<Response> {
     for (;;) {
       const { path, body } = encodeRequest(request, model, habits);
       const sent = JSON.stringify(body);
@@ -80,10 +86,13 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
       if (response.ok) return response;
       const { text } = await exchange.text(response, ERROR_BYTES);
       const refusal = { status: response.status, text };
-      const learned = learnFromRefusal(habits, sent, refusal);
+      const learned =
+        learnFromRefusal(habits, sent, refusal) ??
+        (isPlain(request) ? learnFromMissingRoute(habits, model.id, refusal) : undefined);
       if (learned === undefined) throw errors.refused(refusal);
       habits = learned;
-      log.info({ refused: habits.refused }, "the upstream refuses a field: asking without it");
+      const { refused, chatOnly } = habits;
+      log.info({ refused, chatOnly }, "the upstream refuses the form of a request: asking anew");
     }
   }
 

@@ -15,8 +15,8 @@ export interface Discovery {
    * Rejects with an `AppError`, and the models stay what they were.
    */
   readonly discover: () => Promise<readonly Model[]>;
-  /** The upstream's name for the model that a turn asks for. Discovers first when nothing is known yet. */
-  readonly modelFor: (asked: string) => Promise<string>;
+  /** The upstream's model that a turn asks for, under its own name. Discovers first when nothing is known yet. */
+  readonly modelFor: (asked: string) => Promise<Model>;
 }
 
 export interface DiscoveryOptions {
@@ -55,13 +55,14 @@ export function createDiscovery({ model, log, list, errors }: DiscoveryOptions):
     }
   }
 
-  async function modelFor(asked: string): Promise<string> {
+  async function modelFor(asked: string): Promise<Model> {
     const known = models.length > 0 ? models : await discover();
-    if (known.some(({ id }) => id === asked)) return asked;
+    const exact = known.find(({ id }) => id === asked);
+    if (exact !== undefined) return exact;
     // Another spelling, or one of the names that mean "whatever this agent offers".
     const plain = withoutTag(asked);
     const same = known.find(({ id }) => withoutTag(id) === plain);
-    return (same ?? known[0])?.id ?? asked;
+    return same ?? known[0] ?? namedModel(asked);
   }
 
   return {

@@ -2,6 +2,7 @@
 // The client's side of the format, by itself on purpose: the dialect that editors speak to us is not its mirror.
 
 import type { JsonObject, JsonValue } from "../core/json.ts";
+import type { Model } from "../core/model.ts";
 import type {
   ChatRequest,
   CompletionRequest,
@@ -22,37 +23,49 @@ export interface EncodedRequest {
   readonly body: JsonObject;
 }
 
-/** `model` is the upstream's own name. Streams whatever can be streamed: a dead upstream shows itself sooner. */
-export function encodeRequest(request: TurnRequest, model: string, habits: Habits): EncodedRequest {
+/** The upstream's own model. Streams whatever can be streamed: a dead upstream shows itself sooner. */
+export function encodeRequest(request: TurnRequest, model: Model, habits: Habits): EncodedRequest {
   switch (request.kind) {
     case "chat":
       return { path: "/chat/completions", body: encodeChat(request, model, habits) };
     case "completion":
-      return { path: "/completions", body: encodeCompletion(request, model, habits) };
+      return isPlain(request) && habits.chatOnly.includes(model.id)
+        ? encodeRequest(asChat(request), model, habits)
+        : { path: "/completions", body: encodeCompletion(request, model, habits) };
     case "embedding":
-      return { path: "/embeddings", body: encodeEmbedding(request, model) };
+      return { path: "/embeddings", body: encodeEmbedding(request, model.id) };
   }
 }
 
-function encodeChat(request: ChatRequest, model: string, habits: Habits): JsonObject {
+/** Whether it is a text to go on from, with no gap to fill in. */
+export function isPlain(request: TurnRequest): request is CompletionRequest {
+  return request.kind === "completion" && request.suffix === undefined;
+}
+
+function asChat({ model, stream, prompt, parameters }: CompletionRequest): ChatRequest {
+  const content = [{ type: "text" as const, text: prompt }];
+  return { kind: "chat", model, stream, parameters, messages: [{ role: "user", content }] };
+}
+
+function encodeChat(request: ChatRequest, model: Model, habits: Habits): JsonObject {
   const { tools = [], toolChoice, responseFormat, parameters } = request;
   return {
-    model,
+    model: model.id,
     messages: request.messages.map((message) => encodeMessage(message, habits)),
     ...encodeStreaming(habits),
-    ...encodeParameters(parameters, habits),
+    ...encodeParameters(parameters, model, habits),
     ...(tools.length === 0 ? {} : encodeTools(tools, toolChoice, parameters)),
     ...(responseFormat === undefined ? {} : { response_format: encodeFormat(responseFormat) }),
   };
 }
 
-function encodeCompletion(request: CompletionRequest, model: string, habits: Habits): JsonObject {
+function encodeCompletion(request: CompletionRequest, model: Model, habits: Habits): JsonObject {
   return {
-    model,
+    model: model.id,
     prompt: request.prompt,
     ...defined({ suffix: request.suffix }),
     ...encodeStreaming(habits),
-    ...encodeParameters(request.parameters, { ...habits, maxTokensName: "max_tokens" }),
+    ...encodeParameters(request.parameters, model, { ...habits, maxTokensName: "max_tokens" }),
   };
 }
 
@@ -66,7 +79,14 @@ function encodeStreaming({ refused }: Habits): JsonObject {
   return { stream: true, stream_options: { include_usage: true } };
 }
 
-function encodeParameters(parameters: Parameters, { refused, maxTokensName }: Habits): JsonObject {
+function encodeParameters(
+  parameters: Parameters,
+  { capabilities }: Model,
+  { refused, maxTokensName }: Habits,
+): JsonObject {
+  // A model that is not known to think refuses to be told not to, as often as not.
+  const isIdle = parameters.reasoningEffort === "none" && !capabilities.includes("thinking");
+  const isLeftOut = isIdle || refused.includes("reasoning_effort");
   return defined({
     [maxTokensName]: parameters.maxTokens,
     temperature: parameters.temperature,
@@ -78,7 +98,7 @@ function encodeParameters(parameters: Parameters, { refused, maxTokensName }: Ha
     seed: parameters.seed,
     frequency_penalty: parameters.frequencyPenalty,
     presence_penalty: parameters.presencePenalty,
-    reasoning_effort: parameters.reasoningEffort,
+    reasoning_effort: isLeftOut ? undefined : parameters.reasoningEffort,
   });
 }
 

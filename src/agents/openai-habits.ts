@@ -2,7 +2,14 @@
 // A refusal comes before any model has run, so asking again without the field repeats nothing.
 
 /** Fields that a request can do without. */
-const DISPENSABLE = ["stream_options", "top_k", "min_p", "reasoning_content", "reasoning"] as const;
+const DISPENSABLE = [
+  "stream_options",
+  "top_k",
+  "min_p",
+  "reasoning_effort",
+  "reasoning_content",
+  "reasoning",
+] as const;
 type Dispensable = (typeof DISPENSABLE)[number];
 
 export interface Habits {
@@ -11,12 +18,15 @@ export interface Habits {
   readonly maxTokensName: "max_tokens" | "max_completion_tokens";
   /** The field in which it sends reasoning, once it has. */
   readonly reasoningName: "reasoning_content" | "reasoning" | undefined;
+  /** Models that go on from no plain text: they get it as a message. */
+  readonly chatOnly: readonly string[];
 }
 
 export const NO_HABITS: Habits = {
   refused: [],
   maxTokensName: "max_tokens",
   reasoningName: undefined,
+  chatOnly: [],
 };
 
 /** Habits with which the same request may pass, from a refusal's status and text; `undefined` when asking again is no use. */
@@ -35,6 +45,17 @@ export function learnFromRefusal(
       !habits.refused.includes(field) && sent.includes(`"${field}"`) && isNamed(field, text),
   );
   return named === undefined ? undefined : { ...habits, refused: [...habits.refused, named] };
+}
+
+/** The same for a plain completion: a server without that route, or not for this model, may answer it as a chat. */
+export function learnFromMissingRoute(
+  habits: Habits,
+  model: string,
+  { status }: { readonly status: number },
+): Habits | undefined {
+  const isMissing = status === 404 || status === 405 || status === 501;
+  if (!isMissing || habits.chatOnly.includes(model)) return undefined;
+  return { ...habits, chatOnly: [...habits.chatOnly, model] };
 }
 
 /** As a whole word: `reasoning` is not named by `reasoning_content`. */

@@ -36,34 +36,36 @@ export const OPENAI_CHAT: Examples = {
   },
 };
 
+export const OPENAI_COMPLETION: Examples = {
+  "A text to go on from": { model: MODEL, prompt: "Once upon a time", max_tokens: 64 },
+  "The middle of a line, as an autocomplete asks for it": {
+    model: MODEL,
+    prompt: "def add(a, b):\n    return ",
+    suffix: "\n\nprint(add(1, 2))",
+    max_tokens: 64,
+    stop: ["\n\n"],
+  },
+  "A streamed answer that begins with the prompt": {
+    model: MODEL,
+    prompt: ["Once upon a time"],
+    echo: true,
+    stream: true,
+    stream_options: { include_usage: true },
+  },
+};
+
+export const OPENAI_FIM: Examples = {
+  "The middle of a line": {
+    model: MODEL,
+    prompt: "def add(a, b):\n    return ",
+    suffix: "\n\nprint(add(1, 2))",
+    max_tokens: 64,
+    stream: true,
+  },
+};
+
 export const OPENAI_EMBEDDINGS: Examples = {
   "Two texts": { model: "nomic-embed-text", input: ["The quick brown fox", "The lazy dog"] },
-};
-
-export const OLLAMA_CHAT: Examples = {
-  "A question, answered line by line": { model: MODEL, messages: [QUESTION] },
-  "A whole answer": {
-    model: MODEL,
-    messages: [QUESTION],
-    stream: false,
-    options: { temperature: 0.2, num_predict: 1024 },
-  },
-  "Whether the model is there": { model: MODEL },
-};
-
-export const OLLAMA_GENERATE: Examples = {
-  "A prompt": { model: MODEL, prompt: "Say hello.", stream: false },
-  "A prompt, answered line by line": { model: MODEL, prompt: "Say hello." },
-};
-
-export const OLLAMA_SHOW: Examples = { "A model": { model: MODEL } };
-
-export const OLLAMA_EMBED: Examples = {
-  "Two texts": { model: "nomic-embed-text", input: ["The quick brown fox", "The lazy dog"] },
-};
-
-export const OLLAMA_EMBEDDINGS: Examples = {
-  "A text": { model: "nomic-embed-text", prompt: "The quick brown fox" },
 };
 
 export const APPROVE: Examples = {

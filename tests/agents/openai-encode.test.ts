@@ -3,16 +3,19 @@
 import { describe, expect, test } from "bun:test";
 import { encodeRequest } from "../../src/agents/openai-encode.ts";
 import { type Habits, NO_HABITS, learnFromRefusal } from "../../src/agents/openai-habits.ts";
+import type { Model } from "../../src/core/model.ts";
 import type { Message, TurnRequest } from "../../src/core/turn.ts";
 import { chatRequest, text, user } from "./support.ts";
 
-function bodyOf(request: TurnRequest, habits: Habits = NO_HABITS) {
-  return encodeRequest(request, "up-1", habits).body;
+const UP: Model = { id: "up-1", capabilities: ["completion", "tools"] };
+
+function bodyOf(request: TurnRequest, habits: Habits = NO_HABITS, model = UP) {
+  return encodeRequest(request, model, habits).body;
 }
 
 describe("a chat request", () => {
   test("is small when the client asked for little, and always streams with its counts", () => {
-    expect(encodeRequest(chatRequest("hi", { stream: false }), "up-1", NO_HABITS)).toEqual({
+    expect(encodeRequest(chatRequest("hi", { stream: false }), UP, NO_HABITS)).toEqual({
       path: "/chat/completions",
       body: {
         model: "up-1",
@@ -51,6 +54,15 @@ describe("a chat request", () => {
       parallel_tool_calls: false,
     });
     expect(bodyOf(chatRequest("hi", { parameters }))).not.toHaveProperty("parallel_tool_calls");
+  });
+
+  test("says not to think only to a model that is known to think", () => {
+    const request = chatRequest("hi", { parameters: { reasoningEffort: "none" } });
+    expect(bodyOf(request)).not.toHaveProperty("reasoning_effort");
+    const thinks: Model = { ...UP, capabilities: ["completion", "thinking"] };
+    expect(bodyOf(request, NO_HABITS, thinks)).toMatchObject({ reasoning_effort: "none" });
+    const low = chatRequest("hi", { parameters: { reasoningEffort: "low" } });
+    expect(bodyOf(low)).toMatchObject({ reasoning_effort: "low" });
   });
 
   test("carries messages of every role, images and tool calls", () => {
@@ -150,7 +162,7 @@ describe("other requests", () => {
       suffix: "return 1",
       parameters: { maxTokens: 64, stop: ["\n\n"] },
     };
-    expect(encodeRequest(request, "up-1", NO_HABITS)).toEqual({
+    expect(encodeRequest(request, UP, NO_HABITS)).toEqual({
       path: "/completions",
       body: {
         model: "up-1",
@@ -173,7 +185,7 @@ describe("other requests", () => {
       dimensions: 8,
       parameters: {},
     };
-    expect(encodeRequest(request, "up-1", NO_HABITS)).toEqual({
+    expect(encodeRequest(request, UP, NO_HABITS)).toEqual({
       path: "/embeddings",
       body: { model: "up-1", input: ["a", "b"], encoding_format: "float", dimensions: 8 },
     });
@@ -208,6 +220,16 @@ describe("an upstream's habits", () => {
     expect(learn("stream_options: no", NO_HABITS, 500)).toBeUndefined();
     expect(learn("min_p is not supported")).toBeUndefined();
     expect(learn("your prompt is too long")).toBeUndefined();
+  });
+
+  test("an effort that is refused is left out from then on", () => {
+    const high = chatRequest("hi", { parameters: { reasoningEffort: "high" } });
+    expect(bodyOf(high)).toMatchObject({ reasoning_effort: "high" });
+    const habits = learnFromRefusal(NO_HABITS, JSON.stringify(bodyOf(high)), {
+      status: 400,
+      text: "Unsupported value: 'reasoning_effort' does not support 'high' with this model.",
+    });
+    expect(habits && bodyOf(high, habits)).not.toHaveProperty("reasoning_effort");
   });
 
   test("reasoning goes back only under the name that the upstream itself uses", () => {

@@ -13,6 +13,7 @@ import {
   type Piece,
   type Reply,
   type ScriptedUpstream,
+  callChunk,
   chunk,
   finishChunk,
   json,
@@ -75,6 +76,27 @@ function answering(reply: Reply, more: Partial<OpenAiUpstreamOptions> = {}) {
   return { server, ...connect(server.url, { model: "scripted", ...more }) };
 }
 
+/** An agent whose upstream answers with these bytes, cut before each that `isCut` says so of. No socket joins them. */
+function cutting(bytes: Uint8Array, isCut: (byte: number) => boolean) {
+  const starts = [0, ...bytes.keys().filter((at) => at > 0 && isCut(bytes[at] ?? 0))];
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      for (const [index, from] of starts.entries()) {
+        controller.enqueue(bytes.slice(from, starts[index + 1]));
+      }
+      controller.close();
+    },
+  });
+  const answer = new Response(body, { headers: { "content-type": "text/event-stream" } });
+  return connect("http://upstream.invalid", {
+    model: "scripted",
+    fetch: () => Promise.resolve(answer),
+  }).agent;
+}
+
+/** Continuation bytes of UTF-8. */
+const isInsideCharacter = (byte: number): boolean => (byte & 0xc0) === 0x80;
+
 const hello = (model = "scripted"): TurnRequest => chatRequest("hello", { model });
 const bodyOf = (request: { body: unknown }) => request.body as Record<string, unknown>;
 
@@ -115,6 +137,33 @@ describe("a turn", () => {
     expect(result.finish.usage).toEqual({ promptTokens: 1, completionTokens: 2 });
   });
 
+  test.each(["\n", "\r\n", "\r"])(
+    "is the same in every cut, its lines ending in %j",
+    async (lineEnd) => {
+      const { pieces } = sse(
+        chunk({ reasoning_content: "naïve" }),
+        textChunk("日本👩🏽‍💻"),
+        callChunk(0, '{"pfad":', "call_1", "läse"),
+        callChunk(0, '"ü"}'),
+        finishChunk("tool_calls"),
+        usageChunk(1, 2),
+        DONE,
+      );
+      const wire = pieces.map((piece) => ("send" in piece ? String(piece.send) : "")).join("");
+      const bytes = new TextEncoder().encode(wire.replaceAll("\n", lineEnd));
+      const whole = await collectTurn(
+        runTurn(
+          cutting(bytes, () => false),
+          hello(),
+        ),
+      );
+      expect(whole).toMatchObject({ text: "日本👩🏽‍💻", toolCalls: [{ arguments: '{"pfad":"ü"}' }] });
+      for (const isCut of [() => true, isInsideCharacter]) {
+        expect(await collectTurn(runTurn(cutting(bytes, isCut), hello()))).toEqual(whole);
+      }
+    },
+  );
+
   test("is understood with comments, CRLF and a careless content type", async () => {
     const data = [textChunk("a"), finishChunk()].map((each) => `data:${JSON.stringify(each)}`);
     const body = `: keep-alive\r\n\r\n${data.join("\r\n\r\n")}\r\n\r\ndata: [DONE]\r\n\r\n`;
@@ -144,6 +193,39 @@ describe("a turn", () => {
     expect((await collectTurn(runTurn(agent, request))).text).toBe("x + 1");
     expect(server.requests[0]?.path).toBe("/v1/completions");
     expect(bodyOf(server.requests[0]!)).toMatchObject({ prompt: "return ", suffix: "}" });
+  });
+
+  test("that goes on from a text is put as a chat where there is no other route, from then on", async () => {
+    const server = upstream();
+    server.reply(({ path }) =>
+      path === "/v1/completions"
+        ? json({ error: { message: "This is a chat model." } }, 404)
+        : sse(textChunk("a time"), finishChunk(), DONE),
+    );
+    const { agent } = connect(server.url, { model: "scripted" });
+    const request: TurnRequest = {
+      kind: "completion",
+      model: "scripted",
+      stream: true,
+      prompt: "Once upon",
+      parameters: { maxTokens: 9 },
+    };
+    for (const _turn of [1, 2]) {
+      expect((await collectTurn(runTurn(agent, request))).text).toBe("a time");
+    }
+    expect(server.requests.map(({ path }) => path)).toEqual([
+      "/v1/completions",
+      "/v1/chat/completions",
+      "/v1/chat/completions",
+    ]);
+    expect(bodyOf(server.requests[1]!)).toMatchObject({
+      messages: [{ role: "user", content: "Once upon" }],
+      max_tokens: 9,
+    });
+    const gap = { ...request, suffix: "}" };
+    const { error } = await failureOf(runTurn(agent, gap));
+    expect(error.message).toContain("This is a chat model.");
+    expect(server.requests.at(-1)?.path).toBe("/v1/completions");
   });
 
   test("leaves its connection to the next one", async () => {

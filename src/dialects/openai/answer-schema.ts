@@ -3,7 +3,7 @@
 
 import { Type } from "@sinclair/typebox";
 import type { Static } from "@sinclair/typebox";
-import { closed } from "./schema-kit.ts";
+import { closed } from "../kit/schema-kit.ts";
 
 const Created = Type.Integer({ description: "Unix time in seconds.", examples: [1767323045] });
 
@@ -30,6 +30,7 @@ const FinishReason = Type.Union(
     Type.Literal("length"),
     Type.Literal("tool_calls"),
     Type.Literal("content_filter"),
+    Type.Literal("function_call"),
   ],
   { description: "Why the answer ended.", examples: ["stop"] },
 );
@@ -65,6 +66,12 @@ export const ChatCompletion = closed(
                 }),
               }),
               { minItems: 1 },
+            ),
+          ),
+          function_call: Type.Optional(
+            closed(
+              { name: Type.String(), arguments: Type.String() },
+              { description: "In place of `tool_calls` where `functions` were offered." },
             ),
           ),
         }),
@@ -104,6 +111,9 @@ export const ChatCompletionChunk = closed(
           reasoning_content: Type.Optional(Type.String()),
           reasoning: Type.Optional(Type.String()),
           tool_calls: Type.Optional(Type.Array(ToolCallDelta, { minItems: 1, maxItems: 1 })),
+          function_call: Type.Optional(
+            closed({ name: Type.Optional(Type.String()), arguments: Type.String() }),
+          ),
         }),
         finish_reason: Type.Union([FinishReason, Type.Null()]),
       }),

@@ -14,7 +14,7 @@ interface CallFields {
 
 /** Reads one conversation's calls and results, in order. The older `functions` form and some editors have no ids. */
 export interface CallBook {
-  /** Throws `invalid_request` when the name is missing or the arguments are no JSON object. */
+  /** Throws `invalid_request` when the name is missing. */
   call(fields: CallFields, place: string): ToolCall;
   /** The id of the call that a result answers: the one it names, or else the first unanswered one of that name. */
   answer(id: string | null | undefined, name: string | null | undefined): string;
@@ -39,7 +39,7 @@ export function createCallBook(): CallBook {
       const call: ToolCall = {
         id: fields.id || giveId(),
         name: fields.name,
-        arguments: argumentsText(fields.arguments, place),
+        arguments: argumentsText(fields.arguments),
       };
       unanswered.push(call);
       return call;
@@ -54,11 +54,16 @@ export function createCallBook(): CallBook {
   };
 }
 
-function argumentsText(value: CallFields["arguments"], place: string): string {
+/**
+ * The text of an object, to the letter where it is one. A call that once went wrong stays in its conversation, and
+ * clients send it with every message after: cut off, or packed twice. Refusing it would end the conversation.
+ */
+function argumentsText(value: CallFields["arguments"]): string {
   if (isJsonObject(value)) return JSON.stringify(value);
   if (value === null || value === undefined || value.trim() === "") return "{}";
-  if (isJsonObject(parseJson(value))) return value;
-  throw new AppError("invalid_request", "A tool call's arguments must be JSON text of an object.", {
-    param: `${place}.arguments`,
-  });
+  const parsed = parseJson(value);
+  if (isJsonObject(parsed)) return value;
+  if (typeof parsed === "string" && isJsonObject(parseJson(parsed))) return parsed;
+  if (parsed === null || (Array.isArray(parsed) && parsed.length === 0)) return "{}";
+  return JSON.stringify({ invalid_arguments: value });
 }

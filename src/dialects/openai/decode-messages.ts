@@ -6,7 +6,7 @@ import type { Message, Part, ToolCall } from "../../core/turn.ts";
 import { createCallBook } from "./decode-calls.ts";
 import type { CallBook } from "./decode-calls.ts";
 import { decodePart, decodeText } from "./decode-parts.ts";
-import { said } from "./said.ts";
+import { said } from "../kit/said.ts";
 import type { ChatMessage, ContentPart } from "./schema.ts";
 
 /** Throws `invalid_request` or `unsupported` with the place as `param`. */

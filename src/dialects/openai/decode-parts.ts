@@ -5,7 +5,10 @@ import type { Part } from "../../core/turn.ts";
 import type { ContentPart } from "./schema.ts";
 
 /** The fields of a piece that can be text or an image. */
-type PlainPart = Pick<ContentPart, "type" | "text" | "image_url" | "refusal" | "source">;
+type PlainPart = Pick<
+  ContentPart,
+  "type" | "text" | "image_url" | "refusal" | "source" | "data" | "mimeType"
+>;
 
 /**
  * `place` is where the part stands, as `messages[2].content[1]`.
@@ -23,7 +26,7 @@ export function decodePart(part: PlainPart, place: string): Part {
     case "input_image":
       return decodeImageUrl(urlOf(part), `${place}.image_url`);
     case "image":
-      return decodeSource(part.source, `${place}.source`);
+      return decodeImage(part, place);
     default:
       throw new AppError(
         "unsupported",
@@ -40,7 +43,15 @@ export function decodeText(text: string): Part[] {
 
 /** Gemini's parts have no type. */
 function guessType(part: PlainPart): string | undefined {
-  return typeof part.text === "string" ? "text" : undefined;
+  if (typeof part.text === "string") return "text";
+  return part.image_url ? "image_url" : undefined;
+}
+
+/** `image` is Anthropic's name, and MCP's, and of some for OpenAI's own form. */
+function decodeImage(part: PlainPart, place: string): Part {
+  if (part.image_url) return decodeImageUrl(urlOf(part), `${place}.image_url`);
+  if (typeof part.data !== "string") return decodeSource(part.source, `${place}.source`);
+  return imageOf(part.mimeType?.toLowerCase() ?? "", part.data, `${place}.data`);
 }
 
 function urlOf(part: PlainPart): string {

@@ -2,7 +2,7 @@
 
 import { AppError } from "../../core/error.ts";
 import type { ChatRequest, Tool, ToolChoice } from "../../core/turn.ts";
-import { said } from "./said.ts";
+import { said } from "../kit/said.ts";
 import type {
   ChatCompletionRequest,
   FunctionDefinition,
@@ -17,18 +17,34 @@ import type {
 export function decodeTools(
   body: ChatCompletionRequest,
 ): Pick<ChatRequest, "tools" | "toolChoice"> {
-  const tools = [
+  const all = [
     ...(body.tools ?? []).map((tool, index) => decodeTool(tool, `tools[${index}]`)),
     ...(body.functions ?? []).map(toolOf),
   ];
   const param = body.tool_choice ? "tool_choice" : "function_call";
-  const toolChoice = body[param] ? decodeChoice(body[param], param) : undefined;
-  if (asksForMissing(toolChoice, tools)) {
-    throw new AppError("invalid_request", "The tool that is asked for is not among the tools.", {
-      param,
-    });
-  }
+  const choice = body[param];
+  const tools = allowedOf(all, choice, param);
+  const toolChoice = choice ? decodeChoice(choice, param) : undefined;
+  if (asksForMissing(toolChoice, tools)) throw missing(param);
   return tools.length === 0 ? {} : { tools, ...said({ toolChoice }) };
+}
+
+/** Whether the client knows only the form before tools: one call, and in a field of its own. */
+export function speaksFunctions(body: ChatCompletionRequest): boolean {
+  return (body.functions ?? []).length > 0 && (body.tools ?? []).length === 0;
+}
+
+/** The tools that a choice among some of them leaves. */
+function allowedOf(
+  tools: readonly Tool[],
+  choice: ChoiceField | null | undefined,
+  param: string,
+): readonly Tool[] {
+  const allowed = typeof choice === "string" ? undefined : choice?.allowed_tools?.tools;
+  if (!allowed) return tools;
+  const names = allowed.map((each) => each.function?.name ?? each.name);
+  if (names.some((name) => !tools.some((tool) => tool.name === name))) throw missing(param);
+  return tools.filter(({ name }) => names.includes(name));
 }
 
 function decodeTool(tool: ToolDefinition, place: string): Tool {
@@ -49,7 +65,7 @@ function decodeChoice(choice: ChoiceField, param: string): ToolChoice {
     const name = choice.function?.name ?? choice.name;
     if (name) return { name };
   }
-  switch (typeof choice === "string" ? choice : choice.type) {
+  switch (typeof choice === "string" ? choice : (choice.allowed_tools?.mode ?? choice.type)) {
     case "auto":
       return "auto";
     case "none":
@@ -64,6 +80,11 @@ function decodeChoice(choice: ChoiceField, param: string): ToolChoice {
         { param },
       );
   }
+}
+
+function missing(param: string): AppError {
+  const message = "The tool that is asked for is not among the tools.";
+  return new AppError("invalid_request", message, { param });
 }
 
 function asksForMissing(choice: ToolChoice | undefined, tools: readonly Tool[]): boolean {

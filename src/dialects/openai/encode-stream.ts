@@ -11,6 +11,8 @@ import { encodeUsage } from "./usage.ts";
 export interface ChatStreamOptions {
   /** The client asked for the chunk of usage. It is sent if the usage is known. */
   readonly includeUsage: boolean;
+  /** The client reads a call from `function_call`: the form before tools, which has room for one. */
+  readonly asFunctions?: true;
 }
 
 const HEARTBEAT = sseComment("keep-alive");
@@ -22,10 +24,12 @@ const HEARTBEAT = sseComment("keep-alive");
  */
 export function createChatStream(meta: AnswerMeta, options: ChatStreamOptions): StreamEncoder {
   const chunk = createChunks(meta);
-  const calls = createCallEncoder();
+  const calls = options.asFunctions ? createFunctionEncoder() : createCallEncoder();
 
   /** `delta` is JSON text. */
   const delta = (delta: string) => chunk(`[{"index":0,"delta":${delta},"finish_reason":null}]`);
+
+  const deltaOf = (text: string) => (text === "" ? "" : delta(text));
 
   function content(event: Exclude<TurnEvent, FinishEvent>): string {
     switch (event.type) {
@@ -34,9 +38,9 @@ export function createChatStream(meta: AnswerMeta, options: ChatStreamOptions): 
       case "reasoning-delta":
         return event.text === "" ? "" : delta(reasoningOf(JSON.stringify(event.text)));
       case "tool-call-start":
-        return delta(calls.start(event.id, event.name));
+        return deltaOf(calls.start(event.id, event.name));
       case "tool-call-delta":
-        return event.arguments === "" ? "" : delta(calls.piece(event.arguments));
+        return event.arguments === "" ? "" : deltaOf(calls.piece(event.arguments));
       case "embeddings":
         return "";
       default:
@@ -45,7 +49,10 @@ export function createChatStream(meta: AnswerMeta, options: ChatStreamOptions): 
   }
 
   function finish(event: FinishEvent): string {
-    const reason = JSON.stringify(finishReasonOf(event.reason, calls.made()));
+    const called = finishReasonOf(event.reason, calls.made());
+    const reason = JSON.stringify(
+      called === "tool_calls" && options.asFunctions ? "function_call" : called,
+    );
     const end = chunk(`[{"index":0,"delta":{},"finish_reason":${reason}}]`);
     if (!options.includeUsage || event.usage === undefined) return end + SSE_DONE;
     return end + chunk(`[],"usage":${JSON.stringify(encodeUsage(event.usage))}`) + SSE_DONE;
@@ -54,8 +61,7 @@ export function createChatStream(meta: AnswerMeta, options: ChatStreamOptions): 
   return {
     start: () => delta('{"role":"assistant","content":""}'),
     event: (event) => {
-      const missing = event.type === "tool-call-delta" ? "" : calls.complete();
-      const before = missing === "" ? "" : delta(missing);
+      const before = event.type === "tool-call-delta" ? "" : deltaOf(calls.complete());
       return before + (event.type === "finish" ? finish(event) : content(event));
     },
     heartbeat: () => HEARTBEAT,
@@ -79,11 +85,44 @@ function reasoningOf(text: string): string {
   return `{"reasoning_content":${text},"reasoning":${text}}`;
 }
 
+/** Deltas as JSON text, or "" for what has no place in an answer. */
+interface CallEncoder {
+  made(): number;
+  start(id: string, name: string): string;
+  piece(text: string): string;
+  /** What the last call still lacks. */
+  complete(): string;
+}
+
+/** The form before tools: one call without an id. A second one is left to the agent to make again. */
+function createFunctionEncoder(): CallEncoder {
+  let made = 0;
+  let empty = false;
+
+  function piece(text: string): string {
+    if (made > 1) return "";
+    empty = false;
+    return JSON.stringify({ function_call: { arguments: text } });
+  }
+
+  return {
+    made: () => made,
+    start(_id, name) {
+      made += 1;
+      if (made > 1) return "";
+      empty = true;
+      return JSON.stringify({ function_call: { name, arguments: "" } });
+    },
+    piece,
+    complete: () => (empty ? piece("{}") : ""),
+  };
+}
+
 /**
  * Id and name go out once, in a call's first delta: some clients join those of every delta. Arguments must add up
  * to the text of an object, so a call that got none gets `{}` before anything else is sent.
  */
-function createCallEncoder() {
+function createCallEncoder(): CallEncoder {
   let index = -1;
   let empty = false;
 
@@ -101,7 +140,6 @@ function createCallEncoder() {
       return JSON.stringify({ tool_calls: [call] });
     },
     piece,
-    /** What the last call still lacks, or "". */
     complete: () => (empty ? piece("{}") : ""),
   };
 }

@@ -10,9 +10,14 @@ export { createChatStream } from "./encode-stream.ts";
 
 type AssistantMessage = ChatCompletion["choices"][number]["message"];
 
-/** `usage` is left out when it is not known. */
-export function encodeChat(result: TurnResult, meta: AnswerMeta): ChatCompletion {
+/** `usage` is left out when it is not known. `asFunctions`: a call goes into `function_call`, and one only. */
+export function encodeChat(
+  result: TurnResult,
+  meta: AnswerMeta,
+  { asFunctions = false }: { readonly asFunctions?: boolean } = {},
+): ChatCompletion {
   const { finish, toolCalls } = result;
+  const reason = finishReasonOf(finish.reason, toolCalls.length);
   return {
     id: meta.id,
     object: "chat.completion",
@@ -21,9 +26,9 @@ export function encodeChat(result: TurnResult, meta: AnswerMeta): ChatCompletion
     choices: [
       {
         index: 0,
-        message: encodeMessage(result),
+        message: asFunctions ? withFunction(encodeMessage(result)) : encodeMessage(result),
         logprobs: null,
-        finish_reason: finishReasonOf(finish.reason, toolCalls.length),
+        finish_reason: reason === "tool_calls" && asFunctions ? "function_call" : reason,
       },
     ],
     ...(finish.usage && { usage: encodeUsage(finish.usage) }),
@@ -44,6 +49,12 @@ function encodeMessage({ text, reasoning, toolCalls }: TurnResult): AssistantMes
     ...(reasoning !== "" && { reasoning_content: reasoning, reasoning }),
     ...(calls.length > 0 && { tool_calls: calls }),
   };
+}
+
+/** The form before tools, which has room for one call. */
+function withFunction({ tool_calls: calls, ...message }: AssistantMessage): AssistantMessage {
+  const call = calls?.[0]?.function;
+  return call === undefined ? message : { ...message, function_call: call };
 }
 
 /** `base64` is of little-endian 32-bit floats: what OpenAI's own clients ask for unless told otherwise. */

@@ -1,6 +1,7 @@
 // Failures as OpenAI's clients read them: a status, and {error: {message, type, param, code}} with all four present.
 
-import type { AppError } from "../../core/error.ts";
+import { AppError } from "../../core/error.ts";
+import type { ErrorCode, ErrorDetails } from "../../core/error.ts";
 import type { ErrorResponse } from "./answer-schema.ts";
 
 export interface EncodedError {
@@ -8,9 +9,20 @@ export interface EncodedError {
   readonly body: ErrorResponse;
 }
 
+/** A failure for which OpenAI has a code of its own, that clients test for. The table's code still gives the status. */
+export class ApiError extends AppError {
+  readonly apiCode: string;
+
+  constructor(apiCode: string, code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(code, message, details);
+    this.apiCode = apiCode;
+  }
+}
+
 export function encodeError(error: AppError): EncodedError {
   const { status } = error.kind;
-  const { message, param, code } = error;
+  const { message, param } = error;
+  const code = error instanceof ApiError ? error.apiCode : error.code;
   return {
     status,
     body: { error: { message, type: errorType(status), param: param ?? null, code } },

@@ -4,7 +4,8 @@
 
 import { Type } from "@sinclair/typebox";
 import type { Static } from "@sinclair/typebox";
-import { anyObject, maybe, open } from "./schema-kit.ts";
+import { SAMPLING_FIELDS, STREAM_FIELDS } from "./schema-fields.ts";
+import { anyObject, maybe, open } from "../kit/schema-kit.ts";
 
 const PART_FIELDS = {
   type: maybe(Type.String(), {
@@ -31,6 +32,8 @@ const PART_FIELDS = {
     }),
     { description: "In `image` parts, as Anthropic's clients send them." },
   ),
+  data: maybe(Type.String(), { description: "In `image` parts, as MCP has them: base64." }),
+  mimeType: maybe(Type.String(), { description: "Beside `data`." }),
 };
 
 const InnerPart = open(PART_FIELDS);
@@ -103,10 +106,18 @@ export const ToolDefinition = open({
 });
 export type ToolDefinition = Static<typeof ToolDefinition>;
 
-const NamedChoice = open({
+const NAME_FIELDS = {
   type: maybe(Type.String(), { examples: ["function"] }),
   function: maybe(open({ name: Type.String() })),
   name: maybe(Type.String()),
+};
+
+const NamedChoice = open({
+  ...NAME_FIELDS,
+  allowed_tools: maybe(
+    open({ mode: maybe(Type.String()), tools: maybe(Type.Array(open(NAME_FIELDS))) }),
+    { description: "With type `allowed_tools`: a choice among these only." },
+  ),
 });
 
 export const ToolChoice = Type.Union([Type.String(), NamedChoice]);
@@ -125,30 +136,6 @@ const ResponseFormat = open({
   ...SCHEMA_FIELDS,
 });
 
-const TokenLimit = Type.Integer({
-  minimum: -1,
-  description: "Most tokens to answer with; -1 is no limit.",
-  examples: [1024],
-});
-
-const SAMPLING_FIELDS = {
-  max_tokens: maybe(TokenLimit),
-  max_completion_tokens: maybe(TokenLimit, { description: "Wins over `max_tokens`." }),
-  temperature: maybe(Type.Number(), { examples: [0.7] }),
-  top_p: maybe(Type.Number(), { examples: [0.95] }),
-  top_k: maybe(Type.Integer()),
-  min_p: maybe(Type.Number()),
-  stop: maybe(Type.Union([Type.String(), Type.Array(Type.String())]), { examples: [["\n\n"]] }),
-  seed: maybe(Type.Integer()),
-  frequency_penalty: maybe(Type.Number()),
-  presence_penalty: maybe(Type.Number()),
-  reasoning_effort: maybe(Type.String(), { examples: ["low", "medium", "high"] }),
-  reasoning: maybe(open({ effort: maybe(Type.String()) }), {
-    description: "Other place of `reasoning_effort`.",
-  }),
-  parallel_tool_calls: maybe(Type.Boolean()),
-};
-
 /** `POST /v1/chat/completions`. */
 export const ChatCompletionRequest = open(
   {
@@ -157,14 +144,7 @@ export const ChatCompletionRequest = open(
       description: "The conversation so far.",
       examples: [[{ role: "user", content: "Explain this function." }]],
     }),
-    stream: maybe(Type.Boolean(), { description: "Whether to answer in server-sent events." }),
-    stream_options: maybe(
-      open({
-        include_usage: maybe(Type.Boolean(), {
-          description: "Whether a last chunk says how many tokens were used.",
-        }),
-      }),
-    ),
+    ...STREAM_FIELDS,
     n: maybe(Type.Integer({ minimum: 1 }), { description: "Only 1.", examples: [1] }),
     ...SAMPLING_FIELDS,
     tools: maybe(Type.Array(ToolDefinition)),

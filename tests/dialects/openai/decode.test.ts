@@ -199,11 +199,17 @@ describe("tool calls", () => {
     ]);
   });
 
-  test.each(['{"path":', "[]", "null", '"x"'])("refuse %p as arguments", (args) => {
-    expect(refusal({ messages: [USER, call({ arguments: args })] })).toEqual({
-      code: "invalid_request",
-      param: "messages[1].tool_calls[0].function.arguments",
-    });
+  test.each([
+    ["[]", "{}"],
+    ["null", "{}"],
+    ['"{\\"a\\":1}"', '{"a":1}'],
+    ['{"path":', '{"invalid_arguments":"{\\"path\\":"}'],
+    ['"x"', '{"invalid_arguments":"\\"x\\""}'],
+    ["[1]", '{"invalid_arguments":"[1]"}'],
+  ])("of a call that went wrong are kept, %p as %p", (args, kept) => {
+    expect(decodeMessages(call({ arguments: args }))[0]).toHaveProperty("toolCalls", [
+      { id: "a", name: "f", arguments: kept },
+    ]);
   });
 
   test("without a name are refused", () => {

@@ -19,8 +19,8 @@ runGoldenSuite({
     const decoded = openChat(body);
     return {
       turn: decoded,
-      stream: createChatStream(meta, { includeUsage: decoded.includeUsage }),
-      whole: (result) => encodeChat(result, meta),
+      stream: createChatStream(meta, decoded),
+      whole: (result) => encodeChat(result, meta, decoded),
     };
   },
   checkMessage: (message) => {
