@@ -1,4 +1,5 @@
-// The Ollama dialect's routes. What a field means is in dialects/ollama; here it only meets HTTP.
+// The Ollama dialect's routes that ask an agent, and the rest of it with them. What a field means is in
+// dialects/ollama; here it only meets HTTP.
 
 import { Elysia } from "elysia";
 import type { TurnRequest } from "../core/turn.ts";
@@ -21,9 +22,15 @@ import {
 import * as Answer from "../dialects/ollama/answer-schema.ts";
 import * as Schema from "../dialects/ollama/schema.ts";
 import { createBodyReader } from "./body.ts";
-import { OLLAMA_CHAT, OLLAMA_EMBED, OLLAMA_EMBEDDINGS, OLLAMA_GENERATE } from "./examples.ts";
+import {
+  OLLAMA_CHAT,
+  OLLAMA_EMBED,
+  OLLAMA_EMBEDDINGS,
+  OLLAMA_GENERATE,
+} from "./examples-ollama.ts";
 import type { AnswerCodec } from "./inference.ts";
 import { named, operation } from "./operation.ts";
+import { ollamaManagementRoutes } from "./routes-ollama-manage.ts";
 import { about, createListing, ollamaModelRoutes } from "./routes-ollama-models.ts";
 import type { OllamaDeps } from "./routes-ollama-models.ts";
 
@@ -38,6 +45,12 @@ type Lifecycle = (
 ) => object;
 
 const NDJSON = "application/x-ndjson";
+const STREAMS =
+  "Streams unless `stream` is false, a JSON object a line; an object with `error` is the last of an answer that failed.";
+const LOADS =
+  'Without anything to answer no agent runs: the answer\'s `done_reason` is "load", or "unload" with a `keep_alive` of 0.';
+const FILLS =
+  "`suffix` asks to fill in between two texts, which only models with the capability `insert` do.";
 const ChatAnswer = named("OllamaChatAnswer", Answer.ChatAnswer);
 const GenerateAnswer = named("OllamaGenerateAnswer", Answer.GenerateAnswer);
 
@@ -104,10 +117,16 @@ export function ollamaRoutes(deps: OllamaDeps) {
 
   async function embed(request: Request): Promise<Response> {
     const { value, bytes } = await embedBody.read(request);
-    const codec = { dialect: "ollama" as const, streamType: NDJSON, whole: encodeEmbed };
+    const decoded = decodeEmbed(value);
+    const dimensions = decoded.action === "run" ? decoded.request.dimensions : undefined;
+    const codec: AnswerCodec = {
+      dialect: "ollama",
+      streamType: NDJSON,
+      whole: (result, meta, timing) => encodeEmbed(result, meta, { timing, dimensions }),
+    };
     return answer(
       request,
-      { decoded: decodeEmbed(value), bytes },
+      { decoded, bytes },
       { codec: () => codec, lifecycle: encodeEmbedLifecycle },
     );
   }
@@ -129,6 +148,7 @@ export function ollamaRoutes(deps: OllamaDeps) {
       about("Answer a conversation", {
         body: named("OllamaChatRequest", Schema.ChatRequest),
         examples: OLLAMA_CHAT,
+        description: `${STREAMS} ${LOADS}`,
         answer: ChatAnswer,
         streams: NDJSON,
         item: ChatAnswer,
@@ -141,6 +161,7 @@ export function ollamaRoutes(deps: OllamaDeps) {
       about("Answer a prompt", {
         body: named("OllamaGenerateRequest", Schema.GenerateRequest),
         examples: OLLAMA_GENERATE,
+        description: `${STREAMS} ${LOADS} ${FILLS}`,
         answer: GenerateAnswer,
         streams: NDJSON,
         item: GenerateAnswer,
@@ -167,7 +188,8 @@ export function ollamaRoutes(deps: OllamaDeps) {
         turn: true,
       }),
     )
-    .use(ollamaModelRoutes(deps, models));
+    .use(ollamaModelRoutes(deps, models))
+    .use(ollamaManagementRoutes(deps, models));
 }
 
 /** The text that every Ollama client probes for. It needs no key, and says nothing else. */

@@ -3,7 +3,8 @@
 
 import { Type } from "@sinclair/typebox";
 import type { Static } from "@sinclair/typebox";
-import { AnyObject, open } from "./schema.ts";
+import { open } from "../kit/schema-kit.ts";
+import { AnyObject } from "./schema.ts";
 
 const Count = Type.Integer({ minimum: 0 });
 const Nanoseconds = Type.Integer({ minimum: 0, description: "Nanoseconds, measured." });
@@ -157,9 +158,15 @@ export type ShowAnswer = Static<typeof ShowAnswer>;
 export const VersionAnswer = open({ version: Text }, "The answer of GET /api/version.");
 export type VersionAnswer = Static<typeof VersionAnswer>;
 
+export const StatusAnswer = open(
+  { cloud: open({ disabled: Type.Boolean(), source: Text }) },
+  "The answer of GET /api/status.",
+);
+export type StatusAnswer = Static<typeof StatusAnswer>;
+
 export const PullAnswer = open(
-  { status: Type.Literal("success") },
-  "The answer of POST /api/pull for a model that is listed.",
+  { status: Type.Union([Type.Literal("pulling manifest"), Type.Literal("success")]) },
+  "A line of POST /api/pull for a model that is listed; the last one, or the whole answer, says success.",
 );
 export type PullAnswer = Static<typeof PullAnswer>;
 

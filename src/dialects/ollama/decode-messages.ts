@@ -1,59 +1,123 @@
-// Ollama's chat messages and images → ours. Knows nothing of the rest of a request.
+// Ollama's chat messages → ours. Knows nothing of the rest of a request.
 // Ollama's tool calls have no ids, or ids that the editor does not send back: we give each call one that depends on
 // its place only, and find for every tool message the call it answers.
 
+import { assertNever } from "../../core/assert.ts";
 import { AppError } from "../../core/error.ts";
+import { isJsonObject, parseJson } from "../../core/json.ts";
+import type { JsonObject } from "../../core/json.ts";
 import type { Message, Part, ToolCall } from "../../core/turn.ts";
 import { compact } from "./compact.ts";
+import { decodeImage, decodeImages } from "./decode-images.ts";
 import type { ChatMessage, ContentPart } from "./schema.ts";
+
+type Role = Message["role"] | "thinking";
+
+/** In lower case. Beyond Ollama's own four: what chats begun in other protocols bring along. */
+const ROLES: Readonly<Record<string, Role>> = {
+  system: "system",
+  developer: "system",
+  // Granite's switches, such as "thinking".
+  control: "system",
+  user: "user",
+  human: "user",
+  assistant: "assistant",
+  model: "assistant",
+  ai: "assistant",
+  tool: "tool",
+  function: "tool",
+  // What Continue has of an answer's thinking: a message of its own, before the answer.
+  thinking: "thinking",
+};
 
 /** Throws `AppError` `invalid_request` or `unsupported`, naming the message. */
 export function decodeMessages(messages: readonly ChatMessage[]): Message[] {
   const calls = createOpenCalls();
-  return messages.map((message, index) => decodeMessage(message, index, calls));
+  const decoded: Message[] = [];
+  let thinking = "";
+  messages.forEach((message, index) => {
+    const role = roleOf(message, index);
+    if (role === "thinking") {
+      thinking += textOf(decodeContent(message.content, `messages[${index}]`));
+      return;
+    }
+    decoded.push(decodeMessage({ message, role, index, thinking }, calls));
+    thinking = "";
+  });
+  return decoded;
 }
 
-function decodeMessage(message: ChatMessage, index: number, calls: OpenCalls): Message {
+function roleOf(message: ChatMessage, index: number): Role {
+  const role = message.role.toLowerCase();
+  const known = Object.hasOwn(ROLES, role) ? ROLES[role] : undefined;
+  if (known !== undefined) return known;
+  const param = `messages[${index}].role`;
+  throw new AppError("invalid_request", `${param} must be system, user, assistant or tool.`, {
+    param,
+  });
+}
+
+interface Place {
+  readonly message: ChatMessage;
+  readonly role: Message["role"];
+  readonly index: number;
+  /** The text of thinking messages just before it: an assistant's own. */
+  readonly thinking: string;
+}
+
+function decodeMessage({ message, role, index, thinking }: Place, calls: OpenCalls): Message {
   const path = `messages[${index}]`;
   const content = [
     ...decodeContent(message.content, path),
     ...decodeImages(message.images, `${path}.images`),
   ];
-  switch (message.role.toLowerCase()) {
+  switch (role) {
     case "system":
-    case "developer":
-      return { role: "system", content };
     case "user":
-      return { role: "user", content };
+      return { role, content };
     case "assistant": {
       const toolCalls = decodeToolCalls(message.tool_calls, index);
       calls.open(toolCalls);
+      const reasoning = message.thinking || thinking;
       return {
-        role: "assistant",
+        role,
         content,
-        ...(message.thinking && { reasoning: message.thinking }),
+        ...(reasoning && { reasoning }),
         ...(toolCalls.length > 0 && { toolCalls }),
       };
     }
     case "tool": {
       const { id, name } = calls.answer(message, `call_${index}_0`);
-      return { role: "tool", toolCallId: id, content, ...compact<{ name: string }>({ name }) };
+      return { role, toolCallId: id, content, ...compact<{ name: string }>({ name }) };
     }
     default:
-      throw new AppError(
-        "invalid_request",
-        `${path}.role must be system, user, assistant or tool.`,
-        { param: `${path}.role` },
-      );
+      return assertNever(role);
   }
+}
+
+function textOf(parts: readonly Part[]): string {
+  return parts.map((part) => (part.type === "text" ? part.text : "")).join("");
 }
 
 function decodeToolCalls(calls: ChatMessage["tool_calls"], messageIndex: number): ToolCall[] {
   return (calls ?? []).map((call, index) => ({
     id: call.id || `call_${messageIndex}_${index}`,
     name: call.function.name,
-    arguments: JSON.stringify(call.function.arguments ?? {}),
+    arguments: decodeArguments(
+      call.function.arguments,
+      `messages[${messageIndex}].tool_calls[${index}].function.arguments`,
+    ),
   }));
+}
+
+/** JSON text stays as it is written, digits and all. */
+function decodeArguments(given: JsonObject | string | null | undefined, param: string): string {
+  if (typeof given !== "string") return JSON.stringify(given ?? {});
+  if (given.trim() === "") return "{}";
+  if (isJsonObject(parseJson(given))) return given;
+  throw new AppError("invalid_request", `${param} must be an object, or the JSON text of one.`, {
+    param,
+  });
 }
 
 interface OpenCalls {
@@ -74,7 +138,7 @@ function createOpenCalls(): OpenCalls {
       waiting = waiting.filter((other) => other !== call);
       return {
         id: message.tool_call_id || (call?.id ?? orphanId),
-        name: message.tool_name || call?.name,
+        name: toolNameOf(message) || call?.name,
       };
     },
   };
@@ -83,7 +147,12 @@ function createOpenCalls(): OpenCalls {
 /** By id where the message has one; else the first of that name; else the first. */
 function findCall(waiting: readonly ToolCall[], message: ChatMessage): ToolCall | undefined {
   if (message.tool_call_id) return waiting.find((call) => call.id === message.tool_call_id);
-  return waiting.find((call) => call.name === message.tool_name) ?? waiting[0];
+  const name = toolNameOf(message);
+  return waiting.find((call) => call.name === name) ?? waiting[0];
+}
+
+function toolNameOf(message: ChatMessage): string | null | undefined {
+  return message.tool_name || message.name;
 }
 
 function decodeContent(content: ChatMessage["content"], path: string): Part[] {
@@ -100,31 +169,4 @@ function decodePart(part: ContentPart, param: string): Part {
     throw new AppError("unsupported", `${param} must be of type text or image_url.`, { param });
   }
   return url.startsWith("data:") ? decodeImage(url, param) : { type: "image-url", url };
-}
-
-/** Base64 images as parts. Throws `AppError` `invalid_request` naming the image. */
-export function decodeImages(images: ChatMessage["images"], path: string): Part[] {
-  return (images ?? []).map((image, index) => decodeImage(image, `${path}[${index}]`));
-}
-
-const DATA_URL = /^data:(image\/[\w.+-]+);base64,/;
-const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
-
-/** `text` is bare base64, as Ollama has it, or a data URL, as some clients pass on. Line breaks are no part of the data. */
-function decodeImage(text: string, param: string): Part {
-  const prefix = DATA_URL.exec(text);
-  const data = text.slice(prefix?.[0].length ?? 0).replaceAll(/[\r\n]/g, "");
-  if (!BASE64.test(data)) {
-    throw new AppError("invalid_request", `${param} must be an image in base64.`, { param });
-  }
-  return { type: "image", mediaType: prefix?.[1] ?? sniffMediaType(data), data };
-}
-
-/** By the first bytes, in base64: Ollama's images come without a type. PNG when they say nothing. */
-function sniffMediaType(data: string): string {
-  if (data.startsWith("/9j/")) return "image/jpeg";
-  if (data.startsWith("R0lGOD")) return "image/gif";
-  // "RIFF", four bytes of length, then "WEBP", of which the last three begin a base64 group.
-  if (data.startsWith("UklGR") && data.startsWith("RUJQ", 12)) return "image/webp";
-  return "image/png";
 }

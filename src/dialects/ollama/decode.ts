@@ -7,12 +7,15 @@ import type {
   CompletionRequest,
   EmbeddingRequest,
   Message,
-  Parameters,
   ResponseFormat,
   Tool,
 } from "../../core/turn.ts";
 import { compact } from "./compact.ts";
-import { decodeImages, decodeMessages } from "./decode-messages.ts";
+import { decodeImages } from "./decode-images.ts";
+import { decodeMessages } from "./decode-messages.ts";
+import { decodeParameters, decodeThink } from "./decode-parameters.ts";
+import type { ThinkBody } from "./decode-parameters.ts";
+import { readFillIn } from "../../wire/fill-in.ts";
 import type * as Body from "./schema.ts";
 
 /** A call with nothing to answer: the editor wants the model in memory, or out of it. No agent runs. */
@@ -32,16 +35,15 @@ export interface Run<Request> {
 export function decodeChat(body: Body.ChatRequest): Run<ChatRequest> | Lifecycle {
   const messages = body.messages ?? [];
   if (messages.length === 0) return lifecycle(body);
-  const tools = (body.tools ?? []).map(decodeTool);
-  return run(body, {
-    ...chatRequest(body, decodeMessages(messages)),
-    ...(tools.length > 0 && { tools }),
-  });
+  return run(body, chatRequest(body, decodeMessages(messages)));
 }
 
 /**
- * POST /api/generate. With `suffix` or `raw` it is a text to go on from, else a chat of one message. `system` and
- * `format` mean nothing to a text to go on from, and are ignored there; images are refused.
+ * POST /api/generate. With `suffix` it fills in, with `raw` it goes on from a text, else it is a chat of one message.
+ * A raw prompt that has a gap in a code model's own marks (Zed and Continue write them) fills in, too: a model that
+ * cannot do that refuses it, where it would run an agent for every keystroke.
+ * A raw prompt with `format`, images or tools is a chat: there they mean something. `system` and `format` mean nothing
+ * to a text to go on from, and are ignored there; images to fill in from are refused.
  * An empty prompt with a suffix is the start of a file, and is answered, where Ollama only loads the model.
  */
 export function decodeGenerate(
@@ -50,24 +52,24 @@ export function decodeGenerate(
   const prompt = body.prompt ?? "";
   const images = decodeImages(body.images, "images");
   if (prompt === "" && !body.suffix && images.length === 0) return lifecycle(body);
-  if (!body.suffix && body.raw !== true) {
-    const text: Message["content"] = prompt === "" ? [] : [{ type: "text", text: prompt }];
-    const user: Message = { role: "user", content: [...text, ...images] };
-    return run(body, chatRequest(body, [...systemMessages(body.system), user]));
-  }
-  if (images.length > 0) {
-    throw new AppError("unsupported", "Send images with a plain prompt, without raw and suffix.", {
+  const gap = gapOf(body, prompt);
+  if (gap !== undefined && images.length > 0) {
+    throw new AppError("unsupported", "Send images with a prompt, without suffix.", {
       param: "images",
     });
   }
-  return run(body, {
-    kind: "completion",
-    model: body.model,
-    stream: body.stream ?? true,
-    prompt,
-    ...(body.suffix && { suffix: body.suffix }),
-    parameters: decodeParameters(body),
-  });
+  if (gap !== undefined) return run(body, completionRequest(body, gap));
+  const asksForMore = images.length > 0 || Boolean(body.format) || (body.tools ?? []).length > 0;
+  if (body.raw === true && !asksForMore) return run(body, completionRequest(body, { prompt }));
+  const text: Message["content"] = prompt === "" ? [] : [{ type: "text", text: prompt }];
+  const user: Message = { role: "user", content: [...text, ...images] };
+  return run(body, chatRequest(body, [...systemMessages(body.system), user]));
+}
+
+/** What is around the gap to fill in; `undefined` when there is none. */
+function gapOf(body: Body.GenerateRequest, prompt: string) {
+  if (body.suffix) return { prompt, suffix: body.suffix };
+  return body.raw === true ? readFillIn(prompt) : undefined;
 }
 
 /** POST /api/embed. No input at all is a load call, answered with no embeddings. */
@@ -84,7 +86,7 @@ export function decodeEmbeddings(body: Body.EmbeddingsRequest): Run<EmbeddingReq
 }
 
 /** The model that POST /api/show or /api/pull is about, by either spelling. Throws `AppError` `invalid_request`. */
-export function decodeModelName(body: Body.ShowRequest): string {
+export function decodeModelName(body: Pick<Body.ShowRequest, "model" | "name">): string {
   const name = body.model || body.name;
   if (name) return name;
   throw new AppError("invalid_request", "model is required: the name of a listed model.", {
@@ -113,6 +115,7 @@ function isZero(keepAlive: KeepAliveBody["keep_alive"]): boolean {
 type ChatLike = Body.ChatRequest | Body.GenerateRequest;
 
 function chatRequest(body: ChatLike, messages: readonly Message[]): ChatRequest {
+  const tools = (body.tools ?? []).map(decodeTool);
   return {
     kind: "chat",
     model: body.model,
@@ -120,6 +123,20 @@ function chatRequest(body: ChatLike, messages: readonly Message[]): ChatRequest 
     messages,
     parameters: decodeParameters(body),
     ...compact<{ responseFormat: ResponseFormat }>({ responseFormat: decodeFormat(body.format) }),
+    ...(tools.length > 0 && { tools }),
+  };
+}
+
+function completionRequest(
+  body: Body.GenerateRequest,
+  text: Pick<CompletionRequest, "prompt" | "suffix">,
+): CompletionRequest {
+  return {
+    kind: "completion",
+    model: body.model,
+    stream: body.stream ?? true,
+    ...text,
+    parameters: decodeParameters(body),
   };
 }
 
@@ -138,7 +155,7 @@ function embeddingRequest(
     stream: false,
     input,
     parameters: {},
-    ...(dimensions && { dimensions }),
+    ...(dimensions && dimensions > 0 && { dimensions }),
   };
 }
 
@@ -156,35 +173,4 @@ function decodeFormat(format: ChatLike["format"]): ResponseFormat | undefined {
     });
   }
   return { type: "json-schema", name: "response", schema: format };
-}
-
-function decodeParameters(body: ChatLike): Parameters {
-  const options = body.options ?? {};
-  const limit = Math.trunc(options.num_predict ?? options.max_tokens ?? 0);
-  const stop = typeof options.stop === "string" ? [options.stop] : (options.stop ?? []);
-  return compact<Parameters>({
-    maxTokens: limit > 0 ? limit : undefined,
-    temperature: options.temperature,
-    topP: options.top_p,
-    topK: whole(options.top_k),
-    minP: options.min_p,
-    stop: stop.length > 0 ? stop : undefined,
-    seed: options.seed === -1 ? undefined : whole(options.seed),
-    frequencyPenalty: options.frequency_penalty,
-    presencePenalty: options.presence_penalty,
-    reasoningEffort: decodeThink(body.think),
-  });
-}
-
-/** Ollama cuts fractions off where it wants whole numbers, and so do we. */
-function whole(value: number | null | undefined): number | undefined {
-  return value === null || value === undefined ? undefined : Math.trunc(value);
-}
-
-type ThinkBody = boolean | string | null | undefined;
-
-/** `true` asks for what an agent that thinks does anyway, so it says nothing. */
-function decodeThink(think: ThinkBody): string | undefined {
-  if (think === false) return "none";
-  return typeof think === "string" && think !== "" ? think : undefined;
 }

@@ -54,21 +54,35 @@ export function encodeGenerate(
   };
 }
 
+export interface EmbedOptions {
+  readonly timing: AnswerTiming;
+  /** As long as the client wants its vectors at most. */
+  readonly dimensions?: number | undefined;
+}
+
 /** POST /api/embed. */
 export function encodeEmbed(
   result: TurnResult,
   meta: AnswerMeta,
-  timing: AnswerTiming,
+  { timing, dimensions }: EmbedOptions,
 ): EmbedAnswer {
   const usage = result.finish.usage;
   return {
     model: meta.model,
-    embeddings: result.vectors.map((vector) => [...vector]),
+    embeddings: result.vectors.map((vector) => cut(vector, dimensions ?? vector.length)),
     total_duration: nanoseconds(timing.finishedAt - timing.startedAt),
     load_duration: 0,
     ...(usage && { prompt_eval_count: usage.promptTokens }),
     ...(usage?.estimated === true && { estimated: true as const }),
   };
+}
+
+/** What Ollama does for models that know no `dimensions`: the beginning of the vector, made as long as 1 again. */
+function cut(vector: readonly number[], length: number): number[] {
+  if (vector.length <= length) return [...vector];
+  const beginning = vector.slice(0, length);
+  const size = Math.hypot(...beginning);
+  return size === 0 ? beginning : beginning.map((value) => value / size);
 }
 
 /** POST /api/embeddings, which takes one text. */

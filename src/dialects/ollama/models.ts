@@ -1,21 +1,26 @@
 // What we have to offer, as Ollama lists it (Ollama API, "List", "Show", "Running models"). Field for field what editors
 // read there; where Ollama speaks of files and weights we have none, and say nothing or zero.
 
+import type { AppError } from "../../core/error.ts";
 import type { Model } from "../../core/model.ts";
+import { ndjsonLine } from "../../wire/ndjson.ts";
 import type {
   Details,
   PsAnswer,
   PullAnswer,
   ShowAnswer,
+  StatusAnswer,
   TagsAnswer,
   VersionAnswer,
 } from "./answer-schema.ts";
+import { encodeError } from "./errors.ts";
 
 /**
- * The Ollama release whose protocol we speak. Editors compare numbers: Copilot Chat turns the whole provider off
- * below 0.6.4, and newer clients ask for thinking and tool call ids, which 0.13 has.
+ * The Ollama release whose protocol we speak. Editors compare numbers, and only with the least that they need: Copilot
+ * Chat turns the whole provider off below 0.6.4, Codex asks for 0.13.4 and its Responses, Claude Code for 0.14 and
+ * its Messages.
  */
-const OLLAMA_VERSION = "0.13.5";
+const OLLAMA_VERSION = "0.32.0";
 
 /** A model, and the kind of agent behind it (`cursor`, `openai`…), which stands where Ollama has the architecture. */
 export interface ListedModel {
@@ -104,9 +109,21 @@ export function encodeVersion(): VersionAnswer {
   return { version: OLLAMA_VERSION };
 }
 
-/** POST /api/pull of a listed model: it is here already. The same object, as one line, is the streamed answer. */
+/** GET /api/status: there is no cloud behind these models' names. */
+export function encodeStatus(): StatusAnswer {
+  return { cloud: { disabled: true, source: "config" } };
+}
+
+/** POST /api/pull of a listed model, with `stream: false`: it is here already. */
 export function encodePull(): PullAnswer {
   return { status: "success" };
+}
+
+/** The same as lines. `failure`: of a model that is not listed; as in Ollama, it comes after the first line. */
+export function encodePullLines(failure?: AppError): string {
+  const last = failure === undefined ? encodePull() : encodeError(failure).body;
+  const first: PullAnswer = { status: "pulling manifest" };
+  return [first, last].map((line) => ndjsonLine(JSON.stringify(line))).join("");
 }
 
 function identity(model: Model): { name: string; model: string } {

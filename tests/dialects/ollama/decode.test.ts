@@ -17,6 +17,7 @@ import {
   EmbedRequest,
   EmbeddingsRequest,
   GenerateRequest,
+  PullRequest,
   ShowRequest,
 } from "../../../src/dialects/ollama/schema.ts";
 
@@ -85,6 +86,8 @@ describe("thinking", () => {
     ["max", "max", false],
     ["none", "none", true],
     [false, "none", true],
+    ["false", "none", true],
+    ["true", undefined, false],
   ])("think %p asks for effort %p and hides it: %p", (think, effort, hidden) => {
     const decoded = decodeChat({
       model: MODEL,
@@ -116,7 +119,11 @@ describe("limits", () => {
   });
 
   test("what the client did not say is not in the parameters", () => {
-    const decoded = decodeChat({ model: MODEL, messages: HELLO, options: { seed: -1, stop: [] } });
+    const decoded = decodeChat({
+      model: MODEL,
+      messages: HELLO,
+      options: { seed: -1, stop: ["", null] },
+    });
     expect(decoded).toMatchObject({ request: { parameters: {} } });
     expect(decoded.action === "run" && Object.keys(decoded.request.parameters)).toEqual([]);
   });
@@ -150,6 +157,25 @@ describe("a text to go on from", () => {
   });
 });
 
+describe("a raw prompt", () => {
+  test("with a gap in a code model's marks asks to fill it in, to the end of a file as well", () => {
+    const prompt = "<fim_prefix>const a = <fim_suffix><fim_middle>";
+    expect(decodeGenerate({ model: MODEL, prompt, raw: true })).toMatchObject({
+      request: { kind: "completion", prompt: "const a = ", suffix: "" },
+    });
+  });
+
+  test("keeps marks that are text: beside a suffix, and where it is not raw", () => {
+    const prompt = "<fim_prefix>a<fim_suffix>b<fim_middle>";
+    expect(decodeGenerate({ model: MODEL, prompt, raw: true, suffix: "c" })).toMatchObject({
+      request: { prompt, suffix: "c" },
+    });
+    expect(decodeGenerate({ model: MODEL, prompt })).toMatchObject({
+      request: { kind: "chat", messages: [{ content: [{ type: "text", text: prompt }] }] },
+    });
+  });
+});
+
 describe("embeddings", () => {
   test("one text and a list become a list", () => {
     const request = { kind: "embedding", model: MODEL, stream: false, parameters: {} } as const;
@@ -165,6 +191,7 @@ describe("embeddings", () => {
       request: { ...request, input: ["a", ""], dimensions: 8 },
     });
     expect(decodeEmbed({ model: MODEL, input: "a", dimensions: 0 })).toEqual(one);
+    expect(decodeEmbed({ model: MODEL, input: "a", dimensions: -1 })).toEqual(one);
   });
 
   test("nothing to embed is a load call", () => {
@@ -242,6 +269,7 @@ describe("tolerance", () => {
     ["chat", ChatRequest, { model: MODEL }],
     ["generate", GenerateRequest, { model: MODEL }],
     ["show", ShowRequest, {}],
+    ["pull", PullRequest, {}],
     ["embed", EmbedRequest, { model: MODEL }],
     ["embeddings", EmbeddingsRequest, { model: MODEL }],
   ])("%s takes unknown fields, and null for every optional one", (_name, schema, required) => {
@@ -264,8 +292,8 @@ describe("tolerance", () => {
     { model: MODEL, stream: "yes" },
     { model: MODEL, options: [] },
     { model: MODEL, options: { num_predict: "5" } },
-    { model: MODEL, options: { temperature: -1 } },
-    { model: MODEL, options: { top_p: 2 } },
+    { model: MODEL, options: { temperature: "warm" } },
+    { model: MODEL, options: { stop: [5] } },
     { model: MODEL, tools: [{ function: {} }] },
     { model: MODEL, format: 5 },
     { model: MODEL, think: 1 },

@@ -203,7 +203,8 @@ describe("whole answers", () => {
       ],
       finish,
     });
-    expect(encodeEmbed(result, META, { startedAt: 10, finishedAt: 12 })).toEqual({
+    const timing = { startedAt: 10, finishedAt: 12 };
+    expect(encodeEmbed(result, META, { timing })).toEqual({
       model: "cursor-agent",
       embeddings: [
         [0.5, -1],
@@ -214,6 +215,24 @@ describe("whole answers", () => {
       prompt_eval_count: 3,
     });
     expect(encodeEmbeddings(result)).toEqual({ embedding: [0.5, -1] });
+  });
+
+  test("a vector longer than the dimensions asked for is cut, and has the length 1 again", () => {
+    const vectors = [
+      [3, 4, 12],
+      [0, 0, 1],
+      [0.6, 0.8],
+    ];
+    const timing = { startedAt: 0, finishedAt: 1 };
+    const cutTo = (dimensions: number | undefined) =>
+      encodeEmbed(resultOf({ vectors }), META, { timing, dimensions }).embeddings;
+    expect(cutTo(2)).toEqual([
+      [0.6, 0.8],
+      [0, 0],
+      [0.6, 0.8],
+    ]);
+    expect(cutTo(3)).toEqual(vectors);
+    expect(cutTo(undefined)).toEqual(vectors);
   });
 
   test("an error is text with the status of its code", () => {

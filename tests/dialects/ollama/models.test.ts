@@ -2,17 +2,22 @@
 
 import { describe, expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
+import { AppError } from "../../../src/core/error.ts";
 import type { Model } from "../../../src/core/model.ts";
 import {
   PsAnswer,
+  PullAnswer,
   ShowAnswer,
+  StatusAnswer,
   TagsAnswer,
   VersionAnswer,
 } from "../../../src/dialects/ollama/answer-schema.ts";
 import {
   encodePs,
   encodePull,
+  encodePullLines,
   encodeShow,
+  encodeStatus,
   encodeTags,
   encodeVersion,
 } from "../../../src/dialects/ollama/models.ts";
@@ -137,13 +142,25 @@ describe("ps", () => {
 });
 
 describe("the rest", () => {
-  test("the version is one that Copilot Chat takes: numbers, 0.6.4 or later", () => {
+  test("the version is one that clients take: numbers, and 0.14 or later for Claude Code", () => {
     const [, major, minor] = /^(\d+)\.(\d+)\.\d+$/.exec(encodeVersion().version)!;
-    expect(Number(major) * 1000 + Number(minor)).toBeGreaterThanOrEqual(13);
+    expect(Number(major) * 1000 + Number(minor)).toBeGreaterThanOrEqual(14);
   });
 
-  test("a pull ends in the word that clients wait for", () => {
+  test("says that there is no cloud", () => {
+    expect(encodeStatus()).toEqual({ cloud: { disabled: true, source: "config" } });
+  });
+
+  test("a pull ends in the word that clients wait for, whole and in lines", () => {
     expect(encodePull()).toEqual({ status: "success" });
+    expect(encodePullLines()).toBe('{"status":"pulling manifest"}\n{"status":"success"}\n');
+  });
+
+  test("a pull that fails says so in its last line", () => {
+    const failure = new AppError("model_not_found", "model 'x' not found");
+    expect(encodePullLines(failure)).toBe(
+      `{"status":"pulling manifest"}\n{"error":"model 'x' not found"}\n`,
+    );
   });
 
   test("every answer is what its schema says", () => {
@@ -151,5 +168,7 @@ describe("the rest", () => {
     expect(Value.Check(ShowAnswer, encodeShow(small, OPTIONS))).toBe(true);
     expect(Value.Check(PsAnswer, encodePs([{ ...small, expiresAt: null }], OPTIONS))).toBe(true);
     expect(Value.Check(VersionAnswer, encodeVersion())).toBe(true);
+    expect(Value.Check(StatusAnswer, encodeStatus())).toBe(true);
+    expect(Value.Check(PullAnswer, encodePull())).toBe(true);
   });
 });
