@@ -2,16 +2,19 @@
 
 import type { Message, Part, ToolResult, TurnRequest } from "../core/turn.ts";
 import { DIRECTIVE_FORMS } from "./rehearsal-directives.ts";
+import { sampleOf } from "./rehearsal-sample.ts";
 import { firstWords } from "./rehearsal-words.ts";
 
 const ECHO_CHARACTERS = 60;
 
-/** The answer to a request without directives. A request for JSON gets JSON, whatever schema it names. */
+/** The answer to a request without directives. A request for JSON gets JSON, with a schema JSON that fits it. */
 export function standardAnswer(request: TurnRequest): string {
   if (request.kind === "completion" && request.suffix !== undefined) return "rehearsal";
   const text = `This is a rehearsal: no real agent is installed, so the built-in one answers. It got ${contentsOf(request)}. Send /rehearse help to see what else it can play.`;
-  const asksForJson = request.kind === "chat" && request.responseFormat !== undefined;
-  return asksForJson ? JSON.stringify({ rehearsal: text }) : text;
+  const format = request.kind === "chat" ? request.responseFormat : undefined;
+  if (format === undefined) return text;
+  const value = format.type === "json" ? { rehearsal: text } : sampleOf(format.schema, text);
+  return JSON.stringify(value);
 }
 
 function contentsOf(request: TurnRequest): string {

@@ -30,6 +30,8 @@ export interface FinishEvent {
   readonly type: "finish";
   readonly reason: FinishReason;
   readonly usage?: Usage;
+  /** The one of the request's `stop` sequences that ended the answer, with reason `stop`. */
+  readonly stopSequence?: string;
   /** The agent keeps its state and waits for the results of the tool calls it made: a `ResumeRequest`. */
   readonly parked?: boolean;
 }

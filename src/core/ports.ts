@@ -164,10 +164,12 @@ export interface AuditEntry {
   readonly securityFlags?: readonly string[] | undefined;
 }
 
-/** The audit. Both throw `AppError` audit_unavailable when the record cannot be written: then nothing may go on. */
+/** The audit. Each fails with `AppError` audit_unavailable when the record cannot be written: then nothing may go on. */
 export interface Audit {
   /** Written before it returns; on disk within 100 ms or 256 records. */
   write(entry: AuditEntry): void;
+  /** The same for what may wait a moment: resolves when it is written, in one piece with the others of that moment. */
+  writeTogether(entry: AuditEntry): Promise<void>;
   /** Resolves when it is on disk. For what a human decides. */
   writeThrough(entry: AuditEntry): Promise<void>;
 }
@@ -178,6 +180,8 @@ export interface Clock {
   monotonic(): number;
   /** Calls back once after `ms`, unless cancelled by the function it returns. */
   timer(ms: number, callback: () => void): () => void;
+  /** Calls back once, when all that has arrived by now has been heard: for work that is done once for many. */
+  soon(callback: () => void): void;
 }
 
 export interface Random {

@@ -7,10 +7,19 @@ import type { Session } from "../core/session.ts";
 /** These always mean "the default agent": the names that the system's first guides gave it. */
 const DEFAULT_NAMES = ["cursor-agent", "cursor-agent-local"] as const;
 
+/**
+ * The default agent again, under names that say what it is to be treated as. Void asks no server what a model can do: it
+ * looks for parts of its name (`extensiveModelOptionsFallback` in its modelCapabilities.ts), and a name that it does not
+ * know gets 4,096 tokens. With `gpt` and `4.1` in it a model gets a million tokens and Void's tools as `tools`; with `claude`
+ * 200,000 and no tools at all, so that the agent does the work itself. No name here may contain a part that another
+ * editor reads something into: `-embed`, `vision`, `math`, `guard`.
+ */
+const EDITOR_NAMES = ["cursor-agent-as-gpt-4.1", "cursor-agent-as-claude"] as const;
+
 export interface CatalogSettings {
   /** One more name for the default agent's model. */
   readonly modelName: string | undefined;
-  /** Further names: alias → a model's id, or one of the names of the default agent. */
+  /** Further names: alias → a model's id, or one of the names of the default agent. They go before all other names. */
   readonly aliases: Readonly<Record<string, string>>;
   /** Whose sessions the default names mean; without it, and where none of them fits, the oldest's. */
   readonly isDefault?: (session: Session) => boolean;
@@ -28,7 +37,7 @@ export type Target = {
 };
 
 export interface Catalog {
-  /** Every name in a stable order: the default names, then the agents' own models, then the aliases. */
+  /** Every name in a stable order: those of the default agent, then the agents' own models, then the aliases. */
   list(sessions: readonly Session[]): readonly ListedModel[];
   find(name: string, sessions: readonly Session[]): ListedModel | undefined;
   resolve(name: string): Target;
@@ -47,7 +56,7 @@ export function isListed(session: Session): boolean {
 
 export function createCatalog(settings: CatalogSettings): Catalog {
   const { isDefault } = settings;
-  const defaults = new Set<string>(DEFAULT_NAMES);
+  const defaults = new Set<string>([...DEFAULT_NAMES, ...EDITOR_NAMES]);
   if (settings.modelName !== undefined) defaults.add(normalName(settings.modelName));
   const aliases = new Map(
     Object.entries(settings.aliases).map(([alias, target]) => [
@@ -71,27 +80,27 @@ export function createCatalog(settings: CatalogSettings): Catalog {
       listed.set(key, { ...source, model: { ...source.model, id: name } });
     };
     const offered = offeredModels(sessions, isDefault);
-    const first = offered[0];
-    if (settings.modelName !== undefined) add(settings.modelName, first);
-    add(DEFAULT_NAMES[0], first);
-    for (const each of offered) add(each.model.id, each);
-    for (const alias of Object.keys(settings.aliases)) {
-      const { model } = resolve(alias);
-      const source =
-        model === undefined ? first : offered.find((each) => normalName(each.model.id) === model);
-      add(alias, source);
+    const { modelName = DEFAULT_NAMES[0] } = settings;
+    for (const name of [modelName, DEFAULT_NAMES[0], ...EDITOR_NAMES]) {
+      add(name, meant(name, offered));
     }
+    for (const each of offered) {
+      const { id } = each.model;
+      add(id, aliases.has(normalName(id)) ? meant(id, offered) : each);
+    }
+    for (const alias of Object.keys(settings.aliases)) add(alias, meant(alias, offered));
     return [...listed.values()];
   }
 
   function find(name: string, sessions: readonly Session[]): ListedModel | undefined {
-    const { model } = resolve(name);
-    const offered = offeredModels(sessions, isDefault);
-    const source =
-      model === undefined
-        ? offered[0]
-        : offered.find((each) => normalName(each.model.id) === model);
+    const source = meant(name, offeredModels(sessions, isDefault));
     return source && { ...source, model: { ...source.model, id: name } };
+  }
+
+  function meant(name: string, offered: readonly ListedModel[]): ListedModel | undefined {
+    const { model } = resolve(name);
+    if (model === undefined) return offered[0];
+    return offered.find((each) => normalName(each.model.id) === model);
   }
 
   return { list, find, resolve };

@@ -2,11 +2,12 @@
 // Pure: the sessions come in, one of them or the reason why not comes out.
 
 import { AppError } from "../core/error.ts";
-import type { Model } from "../core/model.ts";
+import type { Capability, Model } from "../core/model.ts";
 import type { Scope, Session } from "../core/session.ts";
 import type { TurnRequest } from "../core/turn.ts";
 import { isListed, normalName } from "./catalog.ts";
 import type { Target } from "./catalog.ts";
+import { fillInField } from "./fill-in.ts";
 
 export interface Wanted {
   readonly target: Target;
@@ -140,12 +141,7 @@ export function scopesFor(request: TurnRequest): readonly Scope[] {
  */
 export function fitToModel(request: TurnRequest, model: Model): TurnRequest {
   const can = new Set(model.capabilities);
-  if (request.kind === "embedding" && !can.has("embedding")) {
-    throw new AppError("unsupported", "This model cannot make embeddings.", { param: "model" });
-  }
-  if (request.kind === "completion" && request.suffix !== undefined && !can.has("insert")) {
-    throw new AppError("unsupported", "This model cannot fill in the middle.", { param: "suffix" });
-  }
+  refuseKind(request, can);
   const named = { ...request, model: model.id };
   if (named.kind !== "chat") return named;
   if (!can.has("vision") && hasImage(named)) {
@@ -154,6 +150,27 @@ export function fitToModel(request: TurnRequest, model: Model): TurnRequest {
   if (named.tools === undefined || can.has("tools")) return named;
   const { tools: _tools, toolChoice: _toolChoice, ...rest } = named;
   return rest;
+}
+
+/** Autocomplete is refused here, before anything is counted or run: no agent is started at a keystroke. */
+function refuseKind(request: TurnRequest, can: ReadonlySet<Capability>): void {
+  if (request.kind === "embedding" && !can.has("embedding")) {
+    throw new AppError(
+      "unsupported",
+      "This model cannot make embeddings: choose one with the capability embedding.",
+      { param: "model" },
+    );
+  }
+  if (request.kind !== "embedding" && can.has("embedding") && !can.has("completion")) {
+    throw new AppError("unsupported", "This model makes embeddings only.", { param: "model" });
+  }
+  const gap = request.kind === "completion" ? fillInField(request) : undefined;
+  if (gap === undefined || can.has("insert")) return;
+  throw new AppError(
+    "unsupported",
+    "This model cannot fill in the middle: for autocomplete choose one with the capability insert, or switch it off.",
+    { param: gap },
+  );
 }
 
 function hasImage(request: Extract<TurnRequest, { kind: "chat" }>): boolean {

@@ -1,6 +1,7 @@
 // What a request counts against its key's and its session's limits: reserved before it runs, settled by its end.
 
-import type { RateLimiter, RateSubject, Reservation } from "../core/ports.ts";
+import { AppError } from "../core/error.ts";
+import type { Clock, RateLimiter, RateState, RateSubject, Reservation } from "../core/ports.ts";
 import type { ResumeRequest, TurnRequest } from "../core/turn.ts";
 import { reservationFor } from "./admission.ts";
 import { estimateUsage } from "./estimate.ts";
@@ -16,8 +17,22 @@ export interface Rates {
   readonly reserveTokens: number;
 }
 
+/** A refusal that says where the caller stands with the limit that is the closest. */
+export class RateLimitedError extends AppError {
+  readonly limits: RateState | undefined;
+  /** When, in milliseconds since the epoch. */
+  readonly at: number;
+
+  constructor(refusal: AppError, limits: RateState | undefined, at: number) {
+    const { retryAfterMs } = refusal;
+    super("rate_limited", refusal.message, retryAfterMs === undefined ? {} : { retryAfterMs });
+    this.limits = limits;
+    this.at = at;
+  }
+}
+
 export interface RateGate {
-  /** @throws AppError rate_limited */
+  /** @throws RateLimitedError; AppError too_busy where there are too many clients to count */
   reserve(
     who: { readonly keyId: string; readonly peer: string; readonly sessionId: string },
     request: TurnRequest,
@@ -25,7 +40,11 @@ export interface RateGate {
 }
 
 /** `rates` is read at every request, so that a changed configuration holds from the next one on. */
-export function createRateGate(limiter: RateLimiter, rates: () => Rates): RateGate {
+export function createRateGate(
+  limiter: RateLimiter,
+  rates: () => Rates,
+  clock: Pick<Clock, "now">,
+): RateGate {
   return {
     reserve: ({ keyId, peer, sessionId }, request) => {
       const now = rates();
@@ -41,9 +60,30 @@ export function createRateGate(limiter: RateLimiter, rates: () => Rates): RateGa
         requestsPerMinute: now.sessionRequests,
         tokensPerMinute: now.sessionTokens,
       };
-      return limiter.reserve([key, session], reservationFor(request, now.reserveTokens));
+      const subjects = [key, session];
+      try {
+        return limiter.reserve(subjects, reservationFor(request, now.reserveTokens));
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== "rate_limited") throw error;
+        const states = subjects.map((each) => limiter.look(each));
+        throw new RateLimitedError(error, closest(states), clock.now());
+      }
     },
   };
+}
+
+/** The state with the least of a limit left, as a share of it. */
+function closest(states: readonly RateState[]): RateState | undefined {
+  return states.toSorted((a, b) => shareLeft(a) - shareLeft(b))[0];
+}
+
+function shareLeft(state: RateState): number {
+  const share = (left: number | null, limit: number | null): number =>
+    left === null || limit === null ? Number.POSITIVE_INFINITY : left / limit;
+  return Math.min(
+    share(state.remainingRequests, state.limitRequests),
+    share(state.remainingTokens, state.limitTokens),
+  );
 }
 
 /** What an agent spent counts, be the turn done or broken off; what never reached one is given back. */

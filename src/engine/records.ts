@@ -13,6 +13,17 @@ export interface RequestOrigin {
   readonly promptHash: string;
 }
 
+/** What is written down of a request that hears another one's outcome, before it does: no agent hears of it. */
+export interface RepeatRecord {
+  readonly requestId: string;
+  /** The turn whose outcome it hears. */
+  readonly repeats: string;
+  readonly keyId: string;
+  readonly peer: string;
+  readonly model: string;
+  readonly origin: RequestOrigin;
+}
+
 /** What is written down of a turn before its agent hears of it. */
 export interface AdmissionRecord {
   readonly turnId: string;

@@ -8,6 +8,8 @@ import type { Clock } from "../core/ports.ts";
 
 /** How a request may be recognised. */
 export interface Attempt {
+  /** Unguessable, and never used twice. */
+  readonly requestId: string;
   readonly keyId: string;
   /** A keyed hash of client key, route and body: different keys never have the same one. */
   readonly fingerprint: string;

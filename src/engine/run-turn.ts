@@ -3,8 +3,10 @@
 
 import { AppError, toAppError } from "../core/error.ts";
 import type { FinishEvent, Outcome, TurnEvent, TurnResult, Usage } from "../core/event.ts";
-import type { Clock, Lease } from "../core/ports.ts";
+import type { Clock, Lease, Random } from "../core/ports.ts";
 import type { Turn } from "../core/turn.ts";
+import { eventsOfTurn } from "./answer-rules.ts";
+import type { Hold } from "./buffers.ts";
 import type { TurnRecord } from "./records.ts";
 import { estimateUsage } from "./estimate.ts";
 import type { TurnStop } from "./turn-stop.ts";
@@ -31,6 +33,8 @@ export type TurnEnd = {
   readonly answered: number;
   /** What was written down of it; absent where an earlier turn's outcome was repeated. */
   readonly record?: TurnRecord;
+  /** No agent has heard of it, so that it may be asked again. */
+  readonly neverRan?: boolean;
 } & (
   | {
       readonly outcome: "done";
@@ -50,7 +54,10 @@ export interface TurnJob {
   readonly fallback: Turn | undefined;
   readonly lease: Lease;
   readonly stop: TurnStop;
+  /** The memory that the turn takes: what is kept of its answer is added. */
+  readonly held: Hold;
   readonly clock: Clock;
+  readonly random: Random;
   readonly limits: TurnLimits;
 }
 
@@ -67,7 +74,7 @@ export function runTurn(job: TurnJob, sink: Sink | undefined): Promise<TurnEnd> 
     blockedSince: undefined,
     ended: false,
   };
-  const collector = createCollector(job.limits.answerSize);
+  const collector = createCollector(job.limits.answerSize, job.held);
   const stopWatching = watch(job, progress);
   return new Promise((resolve) => {
     const end = (ended: TurnEnd): void => {
@@ -125,7 +132,7 @@ async function consume(
   { progress, collector, sink }: Answer,
 ): Promise<{ finish: FinishEvent; result: TurnResult | undefined }> {
   let openCall = "";
-  for await (const given of job.lease.agent.run(job.turn, job.stop.signal)) {
+  for await (const given of eventsOfTurn(job, progress)) {
     // The race was lost while the agent took its time: nothing of it may reach the client any more.
     if (progress.ended) break;
     progress.lastEventAt = job.clock.monotonic();
@@ -170,6 +177,8 @@ function withUsage(finish: FinishEvent, turn: Turn, answered: number): FinishEve
 /** An empty answer is never passed on as success: editors take it for an error and send the prompt again. */
 function refuseEmpty(finish: FinishEvent, size: number, turn: Turn): void {
   if (size > 0 || finish.reason !== "stop" || turn.request.kind === "embedding") return;
+  // Here the client asked for it.
+  if (finish.stopSequence !== undefined) return;
   throw new AppError("empty_answer", "The agent answered with nothing at all.");
 }
 

@@ -129,9 +129,11 @@ function createLease(deps: LeasesDeps, entry: Entry, request: LeaseRequest): Cou
         tokenCount: entry.record.tokenCount + tokens,
         lastActivityAt: clock.now(),
       });
-      if (tokens > 0) writes.countLater(entry, 0, tokens);
-      // What a limit depends on does not wait for the timer.
-      if (tokens > 0 && entry.record.maxTokens !== null) void writes.flush();
+      if (tokens > 0) {
+        // What a limit depends on does not wait for the timer.
+        if (entry.record.maxTokens !== null) writes.countTokens(entry, tokens);
+        else writes.countLater(entry, 0, tokens);
+      }
       endings.exhaustIfSpent(entry);
     },
   };

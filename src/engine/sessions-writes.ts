@@ -1,5 +1,5 @@
-// How sessions reach the store: records at once, counts at once where a limit depends on them, and together
-// a little later where none does, so that an unlimited session costs no write per request.
+// How sessions reach the store: records at once, counts at the end of the moment where a limit depends on them, and
+// together a little later where none does, so that an unlimited session costs no write per request.
 
 import { AppError } from "../core/error.ts";
 import type { Clock, Log, SessionStore, StoredSession } from "../core/ports.ts";
@@ -10,8 +10,13 @@ export interface Writes {
   save(entry: Entry, record?: StoredSession): Promise<void>;
   /** The same for a change that has already happened and must not be undone: tried again until it is written. */
   saveLater(entry: Entry): Promise<void>;
-  /** @throws AppError internal: nothing may be forwarded that is not counted */
+  /**
+   * One request, written together with the other counts of this moment.
+   * @throws AppError internal: nothing may be forwarded that is not counted
+   */
   countNow(entry: Entry): Promise<void>;
+  /** One request's tokens, the same way. What is not written now is tried again. */
+  countTokens(entry: Entry, tokens: number): void;
   countLater(entry: Entry, requests: number, tokens: number): void;
   remove(entry: Entry): Promise<void>;
   flush(): Promise<void>;
@@ -24,6 +29,11 @@ interface Counts {
   tokens: number;
 }
 
+/** What is counted at one moment, and who waits for it to be written. */
+interface Moment extends Counts {
+  readonly written: PromiseWithResolvers<void>;
+}
+
 export interface WritesDeps {
   readonly store: SessionStore;
   readonly clock: Clock;
@@ -34,6 +44,7 @@ export interface WritesDeps {
 export function createWrites({ store, clock, log, flushMs }: WritesDeps): Writes {
   const counts = new Map<Entry, Counts>();
   const unsaved = new Set<Entry>();
+  const moments = new Map<Entry, Moment>();
   let cancelTimer: (() => void) | undefined;
   let closed = false;
 
@@ -41,12 +52,16 @@ export function createWrites({ store, clock, log, flushMs }: WritesDeps): Writes
     if (!entry.kept) return;
     // The record carries absolute counts: what waited to be added is in it.
     const waiting = counts.get(entry);
+    const moment = moments.get(entry);
     counts.delete(entry);
+    moments.delete(entry);
     try {
       await store.save(record);
       unsaved.delete(entry);
+      moment?.written.resolve();
     } catch (error) {
       if (waiting !== undefined) add(entry, waiting);
+      moment?.written.reject(error);
       throw notWritten(error);
     }
   }
@@ -99,18 +114,47 @@ export function createWrites({ store, clock, log, flushMs }: WritesDeps): Writes
     ]);
   }
 
+  /** One write for all that is counted of a session at this moment: each for itself would cost more than its turn. */
+  function momentOf(entry: Entry): Moment {
+    const open = moments.get(entry);
+    if (open !== undefined) return open;
+    const moment: Moment = { requests: 0, tokens: 0, written: Promise.withResolvers() };
+    moments.set(entry, moment);
+    clock.soon(() => endMoment(entry, moment));
+    return moment;
+  }
+
+  /** Nothing, where a whole record has been saved meanwhile. */
+  function endMoment(entry: Entry, { requests, tokens, written }: Moment): void {
+    if (moments.get(entry)?.written !== written) return;
+    moments.delete(entry);
+    const { sessionId, lastActivityAt } = entry.record;
+    store.count(sessionId, requests, tokens, lastActivityAt).then(written.resolve, written.reject);
+  }
+
   return {
     save,
     saveLater,
 
     async countNow(entry) {
       if (!entry.kept) return;
-      const { sessionId, lastActivityAt } = entry.record;
+      const moment = momentOf(entry);
+      moment.requests += 1;
       try {
-        await store.count(sessionId, 1, 0, lastActivityAt);
+        await moment.written.promise;
       } catch (error) {
         throw notWritten(error);
       }
+    },
+
+    countTokens(entry, tokens) {
+      if (!entry.kept) return;
+      const moment = momentOf(entry);
+      moment.tokens += tokens;
+      moment.written.promise.catch((error: unknown) => {
+        add(entry, { requests: 0, tokens });
+        log.error({ err: error, sessionId: entry.record.sessionId }, "counts were not saved");
+      });
     },
 
     countLater(entry, requests, tokens) {
@@ -134,6 +178,7 @@ export function createWrites({ store, clock, log, flushMs }: WritesDeps): Writes
       closed = true;
       cancelTimer?.();
       cancelTimer = undefined;
+      for (const [entry, moment] of moments) endMoment(entry, moment);
       await flush();
     },
   };

@@ -1,6 +1,6 @@
 // An admitted turn from its start to everything that follows from its end: room, limits, parking, retries, the record.
 
-import type { Clock, Lease, Reservation } from "../core/ports.ts";
+import type { Clock, Lease, Random, Reservation } from "../core/ports.ts";
 import type { Turn } from "../core/turn.ts";
 import type { OpenTurn, OpenTurns } from "./open-turns.ts";
 import type { ParkedTurns } from "./parked.ts";
@@ -23,6 +23,7 @@ export interface Job {
 
 export interface TurnRunnerDeps {
   readonly clock: Clock;
+  readonly random: Random;
   readonly limits: TurnLimits;
   readonly openTurns: OpenTurns;
   readonly parked: ParkedTurns;
@@ -34,7 +35,7 @@ export interface TurnRunnerDeps {
 export type RunJob = (job: Job, sink: Sink | undefined) => Promise<TurnEnd>;
 
 export function createTurnRunner(deps: TurnRunnerDeps): RunJob {
-  const { clock, limits, openTurns, parked, retries } = deps;
+  const { clock, random, limits, openTurns, parked, retries } = deps;
 
   async function run(job: Job, sink: Sink | undefined): Promise<TurnEnd> {
     const startedAt = clock.monotonic();
@@ -45,11 +46,14 @@ export function createTurnRunner(deps: TurnRunnerDeps): RunJob {
         fallback: job.fallback,
         lease: job.lease,
         stop: job.open.stop,
+        held: job.open.held,
         clock,
+        random,
         limits,
       },
       sink,
     );
+    job.open.held.release();
     openTurns.leave(job.open);
     settleRates(job.reservation, job.turn.request, end);
     if (end.outcome === "done") park(end, job.open);

@@ -2,6 +2,7 @@
 
 import { assertNever } from "../core/assert.ts";
 import type { FinishEvent, TurnEvent, TurnResult } from "../core/event.ts";
+import type { Hold } from "./buffers.ts";
 
 export interface Collector {
   /** `false` once the answer has outgrown the limit: from then on nothing more is kept. */
@@ -12,8 +13,8 @@ export interface Collector {
   result(): TurnResult | undefined;
 }
 
-/** `limit` in UTF-16 code units of text, reasoning and arguments together. */
-export function createCollector(limit: number): Collector {
+/** `limit` in UTF-16 code units of text, reasoning and arguments together. `held` is told of what is kept. */
+export function createCollector(limit: number, held: Pick<Hold, "grow">): Collector {
   let text = "";
   let reasoning = "";
   const toolCalls: { id: string; name: string; arguments: string }[] = [];
@@ -22,8 +23,10 @@ export function createCollector(limit: number): Collector {
   let size = 0;
 
   function add(event: TurnEvent): boolean {
-    size += sizeOf(event);
+    const more = sizeOf(event);
+    size += more;
     if (size > limit) return false;
+    if (more > 0) held.grow(more);
     switch (event.type) {
       case "text-delta":
         text += event.text;

@@ -28,6 +28,7 @@ const clock: Clock = {
     queueMicrotask(ring);
     return () => {};
   },
+  soon: queueMicrotask,
 };
 
 function agentWith(script?: string): Agent {

@@ -26,6 +26,7 @@ export function createFakeClock(): FakeClock {
       for (const tell of waiting.splice(0)) tell(ms);
       return () => timers.delete(timer);
     },
+    soon: queueMicrotask,
     advance(ms) {
       time += ms;
       const due = [...timers].filter(({ at }) => at <= time).sort((a, b) => a.at - b.at);

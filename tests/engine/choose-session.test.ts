@@ -54,6 +54,8 @@ describe("a name means a model", () => {
     expect(catalog.list([first, second]).map((each) => each.model.id)).toEqual([
       "my-agent",
       "cursor-agent",
+      "cursor-agent-as-gpt-4.1",
+      "cursor-agent-as-claude",
       "m1",
       "m2",
       "gpt-4.1-mine",
@@ -101,6 +103,11 @@ describe("which session", () => {
   });
 });
 
+function completion(prompt: string, suffix?: string): TurnRequest {
+  const gap = suffix === undefined ? {} : { suffix };
+  return { kind: "completion", model: "m", stream: false, prompt, ...gap, parameters: {} };
+}
+
 describe("what the model cannot do", () => {
   const bare = { id: "m", capabilities: ["completion"] as const };
   const chat: TurnRequest = {
@@ -129,10 +136,42 @@ describe("what the model cannot do", () => {
       messages: [{ role: "user", content: [{ type: "image-url", url: "https://example.org/a" }] }],
     },
     { kind: "embedding", model: "m", stream: false, input: ["a"], parameters: {} },
-    { kind: "completion", model: "m", stream: false, prompt: "a", suffix: "b", parameters: {} },
-  ])("images, embeddings and filling in are refused: %#", (request) => {
+  ])("images and embeddings are refused: %#", (request) => {
     expect(() => fitToModel(request, bare)).toThrow(
       expect.objectContaining({ code: "unsupported" }),
     );
+  });
+
+  test("conversation is refused by a model that makes embeddings only", () => {
+    const embeds = { id: "e", capabilities: ["embedding"] as const };
+    for (const request of [chat, completion("a")]) {
+      expect(() => fitToModel(request, embeds)).toThrow(
+        expect.objectContaining({ code: "unsupported", param: "model" }),
+      );
+    }
+  });
+
+  test.each([
+    ["suffix", completion("a", "b")],
+    ["suffix", completion("a", "")],
+    ["prompt", completion("<|fim_prefix|>a<|fim_suffix|>b<|fim_middle|>")],
+    ["prompt", completion("<fim_suffix>b<fim_prefix>a<fim_middle>")],
+    ["prompt", completion("<|code_prefix|>a<|code_suffix|>b<|code_middle|>")],
+    ["prompt", completion("<[fim-suffix]>b<[fim-prefix]>a<[fim-middle]>")],
+    ["prompt", completion("<｜fim▁begin｜>a<｜fim▁hole｜>b<｜fim▁end｜>")],
+    ["prompt", completion("<PRE> a <SUF>b <MID>")],
+    ["prompt", completion("[SUFFIX]b[PREFIX]a")],
+  ] as const)("filling in by its %s is for models that can insert: %j", (param, request) => {
+    expect(() => fitToModel(request, bare)).toThrow(
+      expect.objectContaining({ code: "unsupported", param }),
+    );
+    const fast = { id: "f", capabilities: ["completion", "insert"] as const };
+    expect(fitToModel(request, fast)).toEqual({ ...request, model: "f" });
+  });
+
+  test("a text to go on from is for every model, half a mark in it or not", () => {
+    for (const prompt of ["Once upon a time", "What is <|fim_prefix|>?", "<PRE> a"]) {
+      expect(fitToModel(completion(prompt), bare)).toEqual({ ...completion(prompt), model: "m" });
+    }
   });
 });

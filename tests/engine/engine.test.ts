@@ -4,10 +4,11 @@ import type { ErrorCode } from "../../src/core/error.ts";
 import type { TurnEvent } from "../../src/core/event.ts";
 import type { Agent } from "../../src/core/ports.ts";
 import type { ChatRequest, Message, Turn } from "../../src/core/turn.ts";
+import { createBuffers } from "../../src/engine/buffers.ts";
 import { createCatalog } from "../../src/engine/catalog.ts";
 import { createEngine } from "../../src/engine/engine.ts";
 import type { Caller } from "../../src/engine/engine.ts";
-import type { AdmissionRecord, TurnRecord } from "../../src/engine/records.ts";
+import type { AdmissionRecord, RepeatRecord, TurnRecord } from "../../src/engine/records.ts";
 import type { Rates } from "../../src/engine/rate-gate.ts";
 import { createLimiter } from "../../src/security/limiter.ts";
 import { createFakeClock, createFakeRandom } from "../support/fake-clock.ts";
@@ -23,6 +24,8 @@ const LIMITS = {
   turnsInFlight: 10,
   turnsPerAgent: 4,
   turnsPerKey: 3,
+  queuePerAgent: 0,
+  queueWaitMs: 30_000,
 };
 
 const NO_RATES: Rates = {
@@ -36,7 +39,7 @@ const NO_RATES: Rates = {
 function setUp(
   answer: Answer,
   rates: Partial<Rates> = {},
-  onAdmit: (record: AdmissionRecord) => void = () => undefined,
+  onAdmit: (record: AdmissionRecord) => Promise<void> = () => Promise.resolve(),
 ) {
   const clock = createFakeClock();
   const turns: Turn[] = [];
@@ -49,6 +52,7 @@ function setUp(
   };
   const sessions = createFakeDirectory(agent, [aSession()]);
   const records: TurnRecord[] = [];
+  const repeats: RepeatRecord[] = [];
   const engine = createEngine({
     sessions,
     catalog: createCatalog({ modelName: undefined, aliases: {} }),
@@ -56,11 +60,13 @@ function setUp(
     random: createFakeRandom(),
     limits: LIMITS,
     limiter: createLimiter({ clock }),
+    buffers: createBuffers(1_000_000),
     rates: () => ({ ...NO_RATES, ...rates }),
     onAdmit,
+    onRepeat: (record) => repeats.push(record),
     onEnd: (record) => records.push(record),
   });
-  return { clock, turns, sessions, records, engine };
+  return { clock, turns, sessions, records, repeats, engine };
 }
 
 function chat(messages: readonly Message[] = [user("hi")]): ChatRequest {
@@ -452,7 +458,7 @@ test("what cannot be written down is not forwarded, and costs nothing", async ()
   const { engine, turns, sessions } = setUp(
     () => says("a"),
     { keyRequests: 1 },
-    () => {
+    async () => {
       if (full) throw new AppError("audit_unavailable", "The disk is full.");
     },
   );

@@ -14,7 +14,14 @@ const result: TurnResult = {
 };
 
 function attempt(fields: Partial<Attempt> = {}): Attempt {
-  return { keyId: "k", fingerprint: "f", idempotencyKey: undefined, retryCount: 0, ...fields };
+  return {
+    requestId: "req_1",
+    keyId: "k",
+    fingerprint: "f",
+    idempotencyKey: undefined,
+    retryCount: 0,
+    ...fields,
+  };
 }
 
 function setUp(maxTurns = 8) {

@@ -149,6 +149,9 @@ describe("approval", () => {
   });
 });
 
+/** The fake clock's moments are as long as what is under way. */
+const endOfMoment = (): Promise<void> => Promise.resolve();
+
 describe("a turn", () => {
   test("is refused with its reason for every status but active", async () => {
     const house = await openHouse();
@@ -267,6 +270,7 @@ describe("a turn", () => {
       admitted = true;
       return admitted;
     });
+    await endOfMoment();
     expect(house.store.writes.at(-1)).toBe(`count ${id} 1 0`);
     expect(house.store.records.get(id)?.requestCount).toBe(0);
     expect(admitted).toBe(false);
@@ -311,6 +315,36 @@ describe("a turn", () => {
     const house = await openHouse();
     const { id } = await activeSession(house, { maxRequests: null, maxTokens: 1_000 });
     (await hold(house, id)).settle(USAGE);
+    await endOfMoment();
+    expect(house.store.records.get(id)).toMatchObject({ tokenCount: 42 });
+  });
+
+  test("shares its write with the others of its moment, and each is counted", async () => {
+    const house = await openHouse();
+    const { id } = await activeSession(house, { maxRequests: 5, maxTokens: 1_000 });
+    const before = house.store.writes.length;
+    const [one, two] = await Promise.all([hold(house, id), hold(house, id)]);
+    expect(house.store.writes.slice(before)).toEqual([`count ${id} 2 0`]);
+    one?.settle(USAGE);
+    two?.settle(USAGE);
+    await endOfMoment();
+    expect(house.store.writes.slice(before + 1)).toEqual([`count ${id} 0 84`]);
+  });
+
+  test("is counted once when the whole record is saved before its moment ends", async () => {
+    const house = await openHouse();
+    const { id } = await activeSession(house, { maxRequests: 5 });
+    const held = hold(house, id);
+    await Promise.all([held, house.sessions.suspend(id)]).catch(() => undefined);
+    await endOfMoment();
+    expect(house.store.records.get(id)).toMatchObject({ requestCount: 1, status: "suspended" });
+  });
+
+  test("that just ended is counted when the sessions are closed", async () => {
+    const house = await openHouse();
+    const { id } = await activeSession(house, { maxRequests: 5, maxTokens: 1_000 });
+    (await hold(house, id)).settle(USAGE);
+    await house.sessions.close();
     expect(house.store.records.get(id)).toMatchObject({ requestCount: 1, tokenCount: 42 });
   });
 

@@ -28,6 +28,7 @@ export function createFakeClock(startAt = 1_700_000_000_000): FakeClock {
       timers.add(timer);
       return () => timers.delete(timer);
     },
+    soon: queueMicrotask,
     advance: (ms) => {
       const until = monotonic + ms;
       for (let timer = due(until); timer !== undefined; timer = due(until)) {

@@ -28,7 +28,10 @@ export function valuesOf(schema: unknown, judge: Judge, hints: Hints = {}): Valu
       case "integer":
         return fc.integer({
           min: bound(rules["minimum"], -1_000),
-          max: Math.min(bound(rules["maximum"], 1_000_000), 1_000_000),
+          max: Math.min(
+            bound(rules["maximum"], 1_000_000),
+            Math.max(bound(rules["minimum"], 0), 1_000_000),
+          ),
         });
       case "number":
         return fc.double({
