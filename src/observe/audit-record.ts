@@ -100,6 +100,21 @@ export function hashLine(line: Uint8Array): string {
   return Bun.CryptoHasher.hash("sha256", line, "hex");
 }
 
+/** The lines of the records that follow `head`, line feeds included, and the head after them. */
+export function encodeChain(
+  records: readonly StampedEntry[],
+  head: ChainHead,
+  censor: (line: string) => string,
+): { readonly bytes: Uint8Array; readonly head: ChainHead } {
+  let end = head;
+  const lines = records.map((record) => {
+    const bytes = Buffer.from(`${censor(encodeRecord(record, end))}\n`);
+    end = { seq: end.seq + 1, hash: hashLine(bytes.subarray(0, -1)) };
+    return bytes;
+  });
+  return { bytes: Buffer.concat(lines), head: end };
+}
+
 const HASH = /^[0-9a-f]{64}$/;
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

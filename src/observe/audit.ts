@@ -7,8 +7,9 @@ import { createAuditFs } from "./audit-fs.ts";
 import type { AuditFs } from "./audit-fs.ts";
 import { auditUnavailable, cannotOpen, createFaults, reasonOf } from "./audit-faults.ts";
 import { lockAudit } from "./audit-lock.ts";
-import { CHAIN_START, encodeRecord, hashLine } from "./audit-record.ts";
-import type { ChainHead, StampedEntry } from "./audit-record.ts";
+import { createMoment } from "./audit-moment.ts";
+import { CHAIN_START, encodeChain } from "./audit-record.ts";
+import type { StampedEntry } from "./audit-record.ts";
 import { createAuditWriter } from "./audit-writer.ts";
 
 export interface AuditSettings {
@@ -43,8 +44,9 @@ export interface AuditStatus {
 
 export interface AuditFile extends Audit {
   /**
-   * For what has happened and cannot be refused any more: a revocation, the end of a turn. Never throws; what cannot
-   * be written now is kept in memory, with its time, and written first when it can be. At most 1,024 are kept.
+   * For what has happened and cannot be refused any more: a revocation, the end of a turn. Never throws; written at the
+   * end of this moment. What cannot be written is kept in memory, with its time, and written first when it can be. At
+   * most 1,024 are kept.
    */
   writeWhenPossible(entry: AuditEntry): void;
   /** Waits until all that was written is on the disk; `false` when that cannot be now. For after `writeWhenPossible`. */
@@ -71,6 +73,7 @@ export async function openAudit(settings: AuditSettings): Promise<AuditFile> {
   let stopRetry: (() => void) | undefined;
   let closed: Promise<void> | undefined;
   let head = CHAIN_START;
+  const moment = createMoment(clock, () => quietly(() => append()));
   const writer = createAuditWriter({
     syncMs: 100,
     syncRecords: 256,
@@ -102,16 +105,18 @@ export async function openAudit(settings: AuditSettings): Promise<AuditFile> {
     return { entry, at: clock.now(), monotonic: clock.monotonic() };
   }
 
-  /** Writes what is kept, what there is to say of a failure that is over, and `last`, in one piece. */
+  /** Writes what is kept, what there is to say of a failure that is over, what was gathered, and `last`, in one piece. */
   function append(last?: StampedEntry): void {
+    const gathered = moment.take();
     try {
       writer.prepare();
       const old = kept.length;
       const note = faults.note(lost);
       const records = [...kept, ...(note === undefined ? [] : [stamp(note)])];
+      for (const { record } of gathered) records.push(record);
       if (last !== undefined) records.push(last);
       if (records.length === 0) return;
-      const lines = encodeLines(records);
+      const lines = encodeChain(records, head, censor);
       writer.append(lines.bytes, records.length);
       head = lines.head;
       // What was found while it was written is for the next time.
@@ -120,24 +125,16 @@ export async function openAudit(settings: AuditSettings): Promise<AuditFile> {
       faults.over();
     } catch (error) {
       const failure = faults.failed(error, "write");
+      for (const each of gathered) each.failed(failure);
       retryLater();
       throw failure;
     }
+    for (const each of gathered) each.written();
   }
 
-  function encodeLines(records: readonly StampedEntry[]): {
-    readonly bytes: Uint8Array;
-    readonly head: ChainHead;
-  } {
-    let end = head;
-    const lines = records.map((record) => {
-      const bytes = Buffer.from(`${censor(encodeRecord(record, end))}\n`);
-      end = { seq: end.seq + 1, hash: hashLine(bytes.subarray(0, -1)) };
-      return bytes;
-    });
-    const [only] = lines;
-    const bytes = only !== undefined && lines.length === 1 ? only : Buffer.concat(lines);
-    return { bytes, head: end };
+  function keep(record: StampedEntry): void {
+    if (kept.length < MOST_KEPT && closed === undefined) kept.push(record);
+    else lost += 1;
   }
 
   /** So that it is well again, and says so, without waiting for a request. */
@@ -159,14 +156,28 @@ export async function openAudit(settings: AuditSettings): Promise<AuditFile> {
     }
   }
 
+  function writeTogether(entry: AuditEntry): Promise<void> {
+    if (closed !== undefined) return Promise.reject(auditUnavailable("it is closed"));
+    return new Promise((resolve, reject) => {
+      moment.add({
+        record: stamp(entry),
+        written: resolve,
+        failed: (error) => {
+          faults.refused();
+          reject(error);
+        },
+      });
+    });
+  }
+
   function writeWhenPossible(entry: AuditEntry): void {
     const record = stamp(entry);
-    if (closed === undefined && quietly(() => append(record))) return;
-    if (kept.length < MOST_KEPT && closed === undefined) kept.push(record);
+    if (closed === undefined) moment.add({ record, written: () => {}, failed: () => keep(record) });
     else lost += 1;
   }
 
   async function synced(): Promise<boolean> {
+    if (moment.size > 0) quietly(() => append());
     if (kept.length > 0) return false;
     return writer.syncer.onDisk().then(
       () => true,
@@ -175,7 +186,7 @@ export async function openAudit(settings: AuditSettings): Promise<AuditFile> {
   }
 
   async function closeOnce(): Promise<void> {
-    if (kept.length > 0) quietly(() => append());
+    if (kept.length + moment.size > 0) quietly(() => append());
     stopRetry?.();
     const missing = kept.length + lost;
     if (missing > 0) log.error({ file, missing }, "records of the audit could not be written");
@@ -193,6 +204,7 @@ export async function openAudit(settings: AuditSettings): Promise<AuditFile> {
       write(entry);
       await onDisk(writer.syncer.onDisk());
     },
+    writeTogether,
     writeWhenPossible,
     synced,
     status: () => ({
@@ -200,7 +212,7 @@ export async function openAudit(settings: AuditSettings): Promise<AuditFile> {
       ...(faults.current !== undefined && { lastError: faults.current.reason }),
       seq: head.seq,
       unsynced: writer.syncer.unsynced,
-      waiting: kept.length,
+      waiting: kept.length + moment.size,
     }),
     close: () => (closed ??= closeOnce()),
   } satisfies AuditFile;

@@ -171,12 +171,16 @@ describe("a disk that fails", () => {
   });
 });
 
+/** The fake clock's moments are as long as what is under way. */
+const endOfMoment = (): Promise<void> => Promise.resolve();
+
 describe("what cannot be refused any more", () => {
-  test("is kept with its time, and written first when it can be", () => {
+  test("is kept with its time, and written first when it can be", async () => {
     disk.faults.write = "ENOSPC";
     audit.writeWhenPossible({ ...TURN, event: "session_revoked" });
     house.clock.advance(500);
     audit.writeWhenPossible({ ...TURN, event: "turn_ended" });
+    await endOfMoment();
     expect(audit.status()).toMatchObject({ healthy: false, waiting: 2, seq: 0 });
     delete disk.faults.write;
     audit.write(TURN);
@@ -189,9 +193,21 @@ describe("what cannot be refused any more", () => {
     expect(audit.status().waiting).toBe(0);
   });
 
-  test("is written at once on a disk that is well", () => {
+  test("is written at the end of the moment on a disk that is well, in one piece", async () => {
     audit.writeWhenPossible(TURN);
-    expect(eventsOf()).toEqual(["model_request"]);
+    audit.writeWhenPossible({ ...TURN, event: "turn_ended" });
+    expect(disk.calls).toEqual([]);
+    await endOfMoment();
+    expect(disk.calls).toEqual(["write"]);
+    expect(eventsOf()).toEqual(["model_request", "turn_ended"]);
+  });
+
+  test("is written before what comes later and cannot wait", async () => {
+    audit.writeWhenPossible({ ...TURN, event: "turn_ended" });
+    audit.write(TURN);
+    expect(eventsOf()).toEqual(["turn_ended", "model_request"]);
+    await endOfMoment();
+    expect(disk.calls).toEqual(["write"]);
   });
 
   test("can be waited for until it is on the disk, or known not to be", async () => {
@@ -207,9 +223,10 @@ describe("what cannot be refused any more", () => {
     expect(await audit.synced()).toBe(false);
   });
 
-  test("is counted when there is too much of it", () => {
+  test("is counted when there is too much of it", async () => {
     disk.faults.write = "ENOSPC";
     for (let index = 0; index < 1_030; index += 1) audit.writeWhenPossible(TURN);
+    await endOfMoment();
     expect(audit.status().waiting).toBe(1_024);
     delete disk.faults.write;
     house.clock.advance(1_000);
@@ -222,9 +239,42 @@ describe("what cannot be refused any more", () => {
   test("is written before the end, if the disk is well by then", async () => {
     disk.faults.write = "ENOSPC";
     audit.writeWhenPossible(TURN);
+    await endOfMoment();
     delete disk.faults.write;
     await audit.close();
     expect(eventsOf()).toEqual(["model_request", "audit_interrupted"]);
+  });
+});
+
+describe("what is written together", () => {
+  test("is in the file when it resolves, and one write for all of a moment", async () => {
+    const first = audit.writeTogether(TURN);
+    const second = audit.writeTogether({ ...TURN, requestId: "turn_2" });
+    expect(house.records()).toEqual([]);
+    await Promise.all([first, second]);
+    expect(disk.calls).toEqual(["write"]);
+    expect(house.records().map((record) => record["request_id"])).toEqual(["turn_1", "turn_2"]);
+  });
+
+  test("is refused together on a full disk, and nothing of it is written later", async () => {
+    disk.faults.write = "ENOSPC";
+    const both = [audit.writeTogether(TURN), audit.writeTogether(TURN)];
+    const refused = { status: "rejected", reason: { code: "audit_unavailable" } };
+    expect(await Promise.allSettled(both)).toMatchObject([refused, refused]);
+    delete disk.faults.write;
+    house.clock.advance(1_000);
+    expect(eventsOf()).toEqual(["audit_interrupted"]);
+    expect(house.records()[0]).toMatchObject({
+      error_details: "the disk is full; 2 records refused; 0 lost",
+    });
+  });
+
+  test("is refused after the end, and written when the end comes first", async () => {
+    const last = audit.writeTogether(TURN);
+    await audit.close();
+    await last;
+    expect(eventsOf()).toEqual(["model_request"]);
+    await expect(audit.writeTogether(TURN)).rejects.toThrow("it is closed");
   });
 });
 
