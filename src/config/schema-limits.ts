@@ -77,6 +77,26 @@ export const limits = closed(
     ),
     turns_in_flight: whole("Turns running at once, over all agents.", 1000, [1, 100_000]),
     turns_per_agent: whole("Turns that one agent runs at once.", 64, [1, 10_000]),
+    queue_per_agent: whole(
+      "Turns that may wait for room at one agent; the client keys that wait take turns. 0: what finds no room is refused.",
+      256,
+      [0, 10_000],
+    ),
+    queue_wait_ms: whole(
+      "Longest wait for room. A request that would wait longer, by the measured times of the agent's turns, is refused at once.",
+      30_000,
+      [1, HOUR_MS],
+    ),
+    connections: whole(
+      "Requests being answered and WebSocket links, together, on each port; beyond that only health is answered. Connections that are silent are not among them: the platform does not show them, and closes each after 30 seconds.",
+      2000,
+      [16, 100_000],
+    ),
+    total_buffer_bytes: whole(
+      "Memory for request bodies, answers being collected and what slow clients have not read, over all requests. Beyond that no new request is taken.",
+      256 * MEBIBYTE,
+      [16 * MEBIBYTE, 64 * 1024 * MEBIBYTE],
+    ),
     first_byte_ms: whole("Longest wait for an agent's first word.", 2 * MINUTE_MS, MILLISECONDS),
     silence_ms: whole("Longest pause inside an answer.", 2 * MINUTE_MS, MILLISECONDS),
     turn_ms: whole("Longest time for a whole turn.", 30 * MINUTE_MS, MILLISECONDS),

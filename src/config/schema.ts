@@ -73,6 +73,11 @@ const security = closed(
       Type.String({ minLength: 16 }),
       "One more client key, given in clear, of at least 16 characters: beside the generated one, or MLP_API_KEY.",
     ),
+    keyless: Type.Union([Type.Literal("off"), Type.Literal("same_user")], {
+      description:
+        "Who may use the models without a key: `off`: nobody; `same_user`: programs of the user that this server runs as. On Linux only.",
+      default: "off",
+    }),
     allowed_origins: texts(
       "Origins of web pages that may call inference routes, beside those of editors and of this machine.",
       { pattern: "^[a-z][a-z0-9+.-]*://\\S*$", expects: "an origin such as https://ide.example" },

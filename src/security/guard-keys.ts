@@ -6,6 +6,7 @@ import type { ClientKey } from "../core/ports.ts";
 import { digestOf, sameDigest } from "./digest.ts";
 import type { GuardCaller, GuardQuestion } from "./guard-question.ts";
 import type { ReadPath } from "./guard-routes.ts";
+import { shownKey } from "./shown-key.ts";
 
 export interface KeyRules {
   /** The three tokens, in clear; only their digests are kept. */
@@ -17,7 +18,7 @@ export interface KeyRules {
   readonly bridges?: readonly { readonly name: string; readonly token: string }[];
   /** The client key of this secret if it is good now: neither expired nor revoked. */
   readonly keys: { find(secret: string): ClientKey | undefined };
-  /** The owner's consent to serve this caller without a key; asked only where no browser is involved. */
+  /** The owner's consent to serve this caller without a key; asked only where no browser and no secret is involved. */
   readonly keyless?: (question: GuardQuestion) => boolean;
 }
 
@@ -37,6 +38,9 @@ const REGISTRATION = new Set([
   "POST /control/revoke",
   "GET /control/sessions",
 ]);
+
+/** What a human reads in a browser, which sends no key of its own. They tell nothing of what is asked and answered. */
+const PAPERS = new Set(["/docs", "/redoc", "/openapi.json", "/asyncapi.json"]);
 
 export function createKeyCheck({ tokens, keys, keyless, bridges = [] }: KeyRules): KeyCheck {
   const digests = {
@@ -69,9 +73,12 @@ export function createKeyCheck({ tokens, keys, keyless, bridges = [] }: KeyRules
   function bySecretPath({ port }: GuardQuestion, { group, path, key = "" }: ReadPath): GuardCaller {
     const caller = port === "provider" ? client(spellings(key)) : undefined;
     if (caller === undefined) throw unauthorised();
-    if (group === "inference" || path === "/") return caller;
+    if (group === "inference" || path === "/" || PAPERS.has(path)) return caller;
     if (group === "control") throw notYours();
-    throw new AppError("not_found", "A secret base path leads to the model routes only.");
+    throw new AppError(
+      "not_found",
+      "A secret base path leads to the model routes and to the papers about them only.",
+    );
   }
 
   function controller(question: GuardQuestion, { path }: ReadPath): GuardCaller {
@@ -98,10 +105,11 @@ export function createKeyCheck({ tokens, keys, keyless, bridges = [] }: KeyRules
   function asker(question: GuardQuestion, secrets: readonly string[]): GuardCaller {
     const caller = client(secrets);
     if (caller !== undefined) return caller;
-    if (secrets.length === 0 && !isBrowser(question) && keyless?.(question) === true) {
+    const sight = shownKey(question);
+    if (sight !== "secret" && !isBrowser(question) && keyless?.(question) === true) {
       return { kind: "client", keyless: true };
     }
-    throw unauthorised();
+    throw sight === "placeholder" ? onlyPlaceholder() : unauthorised();
   }
 
   function joiner(question: GuardQuestion, kinds: readonly ("bridge" | "agent")[]): GuardCaller {
@@ -166,14 +174,37 @@ function spellings(secret: string): readonly string[] {
   }
 }
 
+/**
+ * What browsers send of themselves. `sec-fetch-mode` is not among it: the `fetch` of Node sends that too, and with it
+ * half of all editors.
+ */
+const BROWSER_HEADERS = [
+  "origin",
+  "referer",
+  "cookie",
+  "sec-fetch-site",
+  "sec-fetch-dest",
+  "sec-fetch-user",
+  "sec-ch-ua",
+  "sec-purpose",
+  "access-control-request-method",
+] as const;
+
 function isBrowser(question: GuardQuestion): boolean {
-  return ["origin", "referer", "sec-fetch-site"].some((name) => question.header(name) !== null);
+  return BROWSER_HEADERS.some((name) => question.header(name) !== null);
 }
 
 function unauthorised(what = "A valid key"): AppError {
   return new AppError(
     "invalid_api_key",
     `${what} is required. Send it as: Authorization: Bearer <key>`,
+  );
+}
+
+function onlyPlaceholder(): AppError {
+  return new AppError(
+    "invalid_api_key",
+    "A valid key is required, and what came is only a placeholder. Put a key into the editor's settings (mlp keys create), or into its address as /k/<key>; or let your own programs in with security.keyless: same_user.",
   );
 }
 

@@ -7,6 +7,8 @@ export interface GuardQuestion {
   readonly path: string;
   /** The address of the other end of the connection; headers that claim another one count for nothing. */
   readonly peer: string | undefined;
+  /** The port of that end. */
+  readonly peerPort?: number | undefined;
   /** Repeated headers joined by a comma, as the platform does. */
   header(name: string): string | null;
   readonly isUpgrade: boolean;

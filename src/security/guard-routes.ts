@@ -13,7 +13,10 @@ export type RouteGroup =
   | "unknown";
 
 export interface ReadPath {
-  /** As routes are to see it: one slash between names, none at the end, no secret base path. */
+  /**
+   * As routes are to see it: one slash between names, none at the end, no secret base path, and the model routes
+   * under one `/v1`, however often the client wrote it.
+   */
   readonly path: string;
   readonly group: RouteGroup;
   /** The key of a secret base path `/k/<key>/…`, as it was written. */
@@ -29,10 +32,11 @@ const OPERATIONS = new Set([
   "/docs",
   "/redoc",
 ]);
-/** The OpenAI and Anthropic routes again without `/v1`: users drop it. */
+/** The OpenAI and Anthropic routes again without `/v1`: users drop it from a base address, or write it twice. */
 const ROOT_INFERENCE = [
   "/chat/completions",
   "/completions",
+  "/fim/completions",
   "/responses",
   "/embeddings",
   "/models",
@@ -47,18 +51,25 @@ const DOT_SEGMENT = /(?:^|\/)\.{1,2}(?:\/|$)/;
 export function readPath(port: "provider" | "bridge", raw: string): ReadPath | undefined {
   if (raw.length > LONGEST_PATH || !/^\/[\x21-\x7e]*$/.test(raw)) return undefined;
   const secret = SECRET_BASE.exec(raw);
-  const path = tidy(secret === null ? raw : (secret[2] ?? "/"));
+  const path = tidy(port, secret === null ? raw : (secret[2] ?? "/"));
   const decoded = decode(path);
   if (decoded === undefined || /[?#\\]/.test(path)) return undefined;
   if (DOT_SEGMENT.test(path) || DOT_SEGMENT.test(decoded)) return undefined;
   const group = groupOf(port, path);
-  if (group !== groupOf(port, tidy(decoded))) return undefined;
+  if (group !== groupOf(port, tidy(port, decoded))) return undefined;
   return { path, group, key: secret?.[1] };
 }
 
-function tidy(path: string): string {
+/** The one place where a path gets its final form: whatever judges, routes or records it, has it from here. */
+function tidy(port: "provider" | "bridge", path: string): string {
   const single = path.replaceAll(/\/{2,}/g, "/");
-  return single.length > 1 && single.endsWith("/") ? single.slice(0, -1) : single;
+  const bare = single.length > 1 && single.endsWith("/") ? single.slice(0, -1) : single;
+  return port === "provider" ? versioned(bare) : bare;
+}
+
+function versioned(path: string): string {
+  if (ROOT_INFERENCE.some((root) => isUnder(path, root))) return `/v1${path}`;
+  return path.replace(/^(?:\/v1){2,}(?=\/|$)/, "/v1");
 }
 
 function decode(path: string): string | undefined {
@@ -80,8 +91,7 @@ function groupOf(port: "provider" | "bridge", path: string): RouteGroup {
   if (PUBLIC.has(path)) return "public";
   if (OPERATIONS.has(path) || isUnder(path, "/docs")) return "operations";
   if (isUnder(path, "/ui")) return "dashboard";
-  if (isUnder(path, "/v1") || isUnder(path, "/api")) return "inference";
-  return ROOT_INFERENCE.some((root) => isUnder(path, root)) ? "inference" : "unknown";
+  return isUnder(path, "/v1") || isUnder(path, "/api") ? "inference" : "unknown";
 }
 
 function isUnder(path: string, root: string): boolean {

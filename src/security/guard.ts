@@ -14,6 +14,7 @@ import type { GuardCaller, GuardQuestion } from "./guard-question.ts";
 import { readPath } from "./guard-routes.ts";
 import type { ReadPath, RouteGroup } from "./guard-routes.ts";
 import { createPeerRule } from "./peers.ts";
+import { shownKey } from "./shown-key.ts";
 
 export type { GuardCaller, GuardQuestion } from "./guard-question.ts";
 
@@ -31,7 +32,13 @@ export type GuardVerdict =
       /** A CORS preflight: to be answered with 204, and by no route. */
       readonly preflight?: true;
     }
-  | { readonly allow: false; readonly error: AppError; readonly group: RouteGroup };
+  | {
+      readonly allow: false;
+      readonly error: AppError;
+      readonly group: RouteGroup;
+      /** What would have been routed by; `undefined` for what is no path. It may still begin with `/k/…`. */
+      readonly path: string | undefined;
+    };
 
 export type Guard = (question: GuardQuestion) => GuardVerdict;
 
@@ -66,27 +73,23 @@ export function createGuard(rules: GuardRules): Guard {
   };
   const readKnown = rememberPaths();
   return (question) => {
-    let group: RouteGroup = "unknown";
+    let read: ReadPath | undefined;
     try {
-      const read = readKnown(question.port, question.path);
-      group = read?.group ?? group;
+      read = readKnown(question.port, question.path);
       return decide(parts, question, read);
-    } catch (error) {
-      const refused = toAppError(error);
+    } catch (caught) {
+      const refused = toAppError(caught);
       const isWrongKey = refused.code === "invalid_api_key" && showsKey(question);
       const isOneTooMany = isWrongKey && rules.failures?.failed(question.peer) === true;
-      return { allow: false, error: isOneTooMany ? tooManyWrongKeys() : refused, group };
+      const error = isOneTooMany ? tooManyWrongKeys() : refused;
+      return { allow: false, error, group: read?.group ?? "unknown", path: read?.path };
     }
   };
 }
 
-/** A guess, and not just a key that is missing. */
+/** A guess, and not just a key that is missing: an editor without one looks for models every few seconds. */
 function showsKey(question: GuardQuestion): boolean {
-  const names = ["authorization", "x-api-key", "api-key"];
-  return (
-    names.some((name) => (question.header(name)?.trim() ?? "") !== "") ||
-    /^\/+k\//.test(question.path)
-  );
+  return shownKey(question) === "secret" || /^\/+k\//.test(question.path);
 }
 
 /**

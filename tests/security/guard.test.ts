@@ -666,6 +666,8 @@ describe("the key", () => {
       "/embeddings",
       "/responses",
       "/messages",
+      "/fim/completions",
+      "/v1/v1/models",
       "/favicon.ico",
       "/robots.txt",
       "/healthz",
@@ -691,7 +693,8 @@ describe("the secret base path", () => {
     const paths: readonly [string, string][] = [
       [`/k/${CLIENT}/v1/chat/completions`, "/v1/chat/completions"],
       [`/k/${CLIENT}/api/chat`, "/api/chat"],
-      [`/k/${CLIENT}/chat/completions`, "/chat/completions"],
+      [`/k/${CLIENT}/chat/completions`, "/v1/chat/completions"],
+      [`/k/${CLIENT}/v1/v1//chat/completions/`, "/v1/chat/completions"],
       [`/k/${CLIENT}//v1//models/`, "/v1/models"],
       [`//k/${CLIENT}/v1/models`, "/v1/models"],
       [`/k/${CLIENT}/`, "/"],
@@ -708,6 +711,17 @@ describe("the secret base path", () => {
     }
   });
 
+  test("leads to the papers about the routes, which a browser could not ask for else", () => {
+    const typed = { ...none, "sec-fetch-site": "none", "sec-fetch-mode": "navigate" };
+    for (const paper of ["/docs", "/redoc", "/openapi.json", "/asyncapi.json"]) {
+      const ask = (headers: Record<string, string | null>): string =>
+        outcome(guard, { method: "GET", path: `/k/${CLIENT}${paper}`, headers });
+      expect(ask(typed)).toBe(LET_IN);
+      expect(ask({ ...typed, "sec-fetch-site": "cross-site" })).toBe("forbidden_origin");
+      expect(ask({ ...typed, origin: "https://evil.example" })).toBe("forbidden_origin");
+    }
+  });
+
   test("leads nowhere else", () => {
     const ask = (inner: string, headers: Record<string, string | null> = none): string =>
       outcome(guard, { method: "GET", path: `/k/${CLIENT}${inner}`, headers });
@@ -717,7 +731,7 @@ describe("the secret base path", () => {
       "/metrics",
       "/health",
       "/health/deep",
-      "/openapi.json",
+      "/docs/x",
       "/ui",
       "/x",
       `/k/${CLIENT}/v1/models`,
