@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { AppError, ERRORS, isErrorCode } from "../core/error.ts";
 import type { AuditEntry, Clock, SessionDirectory } from "../core/ports.ts";
 import type { Session } from "../core/session.ts";
-import type { AdmissionRecord, TurnRecord } from "../engine/records.ts";
+import type { AdmissionRecord, RepeatRecord, TurnRecord } from "../engine/records.ts";
 import type { Sessions } from "../engine/sessions.ts";
 import type { Refusal } from "../http/gate.ts";
 import { auditFileOf } from "../observe/audit-files.ts";
@@ -24,7 +24,7 @@ import type { Base } from "./start.ts";
 export interface Trail {
   readonly audit: Pick<
     AuditFile,
-    "write" | "writeThrough" | "writeWhenPossible" | "synced" | "status"
+    "write" | "writeTogether" | "writeThrough" | "writeWhenPossible" | "synced" | "status"
   >;
   /** HMAC-SHA-256 in hex with the installation's own key. */
   readonly promptHash: (body: Uint8Array) => string;
@@ -59,6 +59,7 @@ function noTrail(): Trail {
 
 const NO_AUDIT: Trail["audit"] = {
   write: () => undefined,
+  writeTogether: () => Promise.resolve(),
   writeThrough: () => Promise.resolve(),
   writeWhenPossible: () => undefined,
   synced: () => Promise.resolve(true),
@@ -84,7 +85,7 @@ export function admissionEntry(record: AdmissionRecord): AuditEntry {
     event: "model_request",
     requestId: record.turnId,
     sessionId: record.sessionId,
-    keyId: record.keyId,
+    ...(record.keyId === "" ? { securityFlags: ["keyless"] } : { keyId: record.keyId }),
     clientIp: record.peer,
     userAgent: origin.userAgent,
     endpoint: origin.endpoint,
@@ -92,6 +93,25 @@ export function admissionEntry(record: AdmissionRecord): AuditEntry {
     requestSizeBytes: origin.bytes,
     promptHash: origin.promptHash,
     model: record.model,
+  };
+}
+
+/** A retry that hears an earlier outcome: on record by itself, and never as a second `model_request`. */
+export function repeatEntry(record: RepeatRecord): AuditEntry {
+  const { origin } = record;
+  return {
+    eventType: "REQUEST",
+    event: "model_request_repeated",
+    requestId: record.requestId,
+    ...(record.keyId === "" ? { securityFlags: ["keyless"] } : { keyId: record.keyId }),
+    clientIp: record.peer,
+    userAgent: origin.userAgent,
+    endpoint: origin.endpoint,
+    method: origin.method,
+    requestSizeBytes: origin.bytes,
+    promptHash: origin.promptHash,
+    model: record.model,
+    errorDetails: `repeats ${record.repeats}`,
   };
 }
 

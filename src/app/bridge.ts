@@ -89,7 +89,7 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
     createGuard(
       guardRules({ ...parts, config: parts.current() }, { host: config.bridge.host, port }),
     );
-  const listening = listen<HubSocketData>({
+  const listening: Listening = listen<HubSocketData>({
     host: config.bridge.host,
     port: config.bridge.port,
     websocket: hub.websocket,
@@ -110,6 +110,7 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
         clock,
         log,
         onRefusal,
+        crowded: () => listening.open() > config.limits.connections,
         closing: () => shutdown.closing,
       });
     },

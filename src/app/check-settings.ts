@@ -7,6 +7,7 @@ import { createOriginRule } from "../security/guard-origin.ts";
 import { createPeerRule } from "../security/peers.ts";
 import { checkBridges } from "./bridge-list.ts";
 import { checkExposure } from "./guard-rules.ts";
+import { checkKeyless } from "./keyless.ts";
 
 /** One line for each problem. */
 export function checkSettings(config: Config): readonly string[] {
@@ -16,6 +17,7 @@ export function checkSettings(config: Config): readonly string[] {
     ...security.allowed_origins.map((origin) => () => createOriginRule([origin])),
     ...security.allowed_peers.map((peer) => () => createPeerRule([peer])),
     ...agents.map((entry) => () => agentSpecOf(entry)),
+    () => checkKeyless(config),
     () => checkBridges(config),
   ];
   return checks.flatMap((check) => {

@@ -56,6 +56,9 @@ function groupsOf(
     },
     {
       engine: inert("engine"),
+      kept: inert("kept"),
+      buffers: inert("buffers"),
+      onLateRefusal: inert("onLateRefusal"),
       catalog: inert("catalog"),
       metrics: inert("metrics"),
       health: inert("health"),

@@ -7,6 +7,8 @@ import { hostsOf } from "../security/guard.ts";
 import type { GuardRules } from "../security/guard.ts";
 import type { KeyRing } from "../security/keys.ts";
 import type { Secrets } from "../security/secrets.ts";
+import { LOOPBACK_HOSTS } from "./address.ts";
+import { sameUserRule } from "./keyless.ts";
 import type { StartSettings } from "./types.ts";
 
 export interface GuardRuleParts extends Pick<StartSettings, "config"> {
@@ -33,6 +35,7 @@ export function guardRules(parts: GuardRuleParts, { port }: Address): GuardRules
     keys: parts.keys,
     failures: parts.failures,
     ...(parts.registrars !== undefined && { bridges: parts.registrars }),
+    ...(security.keyless === "same_user" && { keyless: sameUserRule(port) }),
     tokens: {
       control: secrets.controlToken.value,
       bridge: secrets.bridgeToken.value,
@@ -41,11 +44,9 @@ export function guardRules(parts: GuardRuleParts, { port }: Address): GuardRules
   };
 }
 
-const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
-
 /** @throws AppError invalid_request unless everything that makes a wider address safe is there */
 export function checkExposure(config: StartSettings["config"], host: string): void {
-  if (LOOPBACK.has(host)) return;
+  if (LOOPBACK_HOSTS.has(host)) return;
   const { security, provider } = config;
   const missing = [
     ...(provider.allow_remote ? [] : ["provider.allow_remote: true"]),

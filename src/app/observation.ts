@@ -32,7 +32,7 @@ export interface ObservedParts extends Base {
 
 /** What is only there once the provider is composed. */
 export interface ObservedProvider {
-  readonly openTurns: () => number;
+  readonly load: () => { readonly running: number; readonly waiting: number };
   /** Where it listens. */
   readonly address: () => string;
 }
@@ -65,9 +65,8 @@ export async function observe(
     startedAt: clock.now() - process.uptime() * SECOND_MS,
     sources: {
       sessions: () => sessions.list(),
-      turnsInFlight: provider.openTurns,
-      // Turns beyond what an agent takes are refused; none wait.
-      turnsWaiting: () => 0,
+      turnsInFlight: () => provider.load().running,
+      turnsWaiting: () => provider.load().waiting,
       link: () => linkFigures(parts.link()),
       audit: () => trail.audit.status(),
     },
@@ -83,7 +82,7 @@ export async function observe(
       provider: providerProbe(() => ({
         address: provider.address(),
         closing: shutdown.closing,
-        turnsInFlight: provider.openTurns(),
+        turnsInFlight: provider.load().running,
       })),
       bridge: bridgeProbe(parts.link),
       agents: agentsProbe(() => sessions.list()),

@@ -1,11 +1,15 @@
 // The provider of a process: the engine, the routes that editors and people use, and the port they are on.
 
 import type { Config } from "../config/schema.ts";
+import type { KeptResponse } from "../dialects/openai/responses-decode.ts";
+import { createBuffers } from "../engine/buffers.ts";
+import type { Buffers } from "../engine/buffers.ts";
 import { createCatalog } from "../engine/catalog.ts";
 import type { Catalog } from "../engine/catalog.ts";
 import { createEngine } from "../engine/engine.ts";
+import { createKeptAnswers } from "../engine/kept-answers.ts";
+import type { KeptAnswers } from "../engine/kept-answers.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { TurnRecord } from "../engine/records.ts";
 import type { Rates } from "../engine/rate-gate.ts";
 import type { Sessions } from "../engine/sessions.ts";
 import type { SessionDirectory } from "../core/ports.ts";
@@ -25,8 +29,11 @@ import { createInference } from "../http/inference.ts";
 import { listen } from "../http/listen.ts";
 import type { Listening } from "../http/listen.ts";
 import { keyRoutes, sessionRoutes, turnRoutes } from "../http/routes-control.ts";
+import { anthropicRoutes } from "../http/routes-anthropic.ts";
 import { ollamaRoutes, rootRoute } from "../http/routes-ollama.ts";
+import { modelRoutes } from "../http/routes-models.ts";
 import { openaiRoutes } from "../http/routes-openai.ts";
+import { responsesRoutes } from "../http/routes-openai-responses.ts";
 import { registrationRoutes } from "../http/routes-registration.ts";
 import { docsRoutes } from "../http/routes-docs.ts";
 import { documentRoutes } from "../http/routes-documents.ts";
@@ -41,11 +48,13 @@ import { createLimiter } from "../security/limiter.ts";
 import type { KeyRing } from "../security/keys.ts";
 import type { Secrets } from "../security/secrets.ts";
 import { documentsOf } from "./documents.ts";
-import { admissionEntry, endEntry, refusalListener } from "./audit.ts";
+import { admissionEntry, endEntry, refusalListener, repeatEntry } from "./audit.ts";
 import type { Trail } from "./audit.ts";
 import { observe } from "./observation.ts";
 import { checkExposure, guardRules } from "./guard-rules.ts";
+import { checkKeyless } from "./keyless.ts";
 import type { Base } from "./start.ts";
+import { logTurn } from "./turn-log.ts";
 import { VERSION } from "./version.ts";
 
 export interface ProviderParts extends Base {
@@ -79,6 +88,7 @@ export async function openProvider(parts: ProviderParts): Promise<Provider> {
     aliases: config.model.aliases,
     ...(parts.isDefault !== undefined && { isDefault: parts.isDefault }),
   });
+  const buffers = createBuffers(limits.total_buffer_bytes);
   const engine = createEngine({
     sessions,
     catalog,
@@ -92,24 +102,42 @@ export async function openProvider(parts: ProviderParts): Promise<Provider> {
       turnsInFlight: limits.turns_in_flight,
       turnsPerAgent: limits.turns_per_agent,
       turnsPerKey: config.sessions.max_sessions,
+      queuePerAgent: limits.queue_per_agent,
+      queueWaitMs: limits.queue_wait_ms,
     },
     limiter: createLimiter({ clock: system.clock }),
+    buffers,
     rates: () => ratesOf(parts.current()),
-    onAdmit: (record) => trail.audit.write(admissionEntry(record)),
+    onAdmit: (record) => trail.audit.writeTogether(admissionEntry(record)),
+    onRepeat: (record) => trail.audit.write(repeatEntry(record)),
     onEnd: (record) => {
       observation.metrics.recordTurn(record);
       observation.traces.turnEnded(record);
-      report(parts, record);
+      logTurn(log, record);
     },
   });
   const observation = await observe(parts, {
-    openTurns: () => engine.openTurns().length,
+    load: () => engine.load(),
     address: () => addressOf("http", config.provider.host, listening.port),
   });
   const { metrics, traces, health } = observation;
   const visits = createVisits();
   const documents = documentsOf({ port: "provider", config, routes: () => apps.plain.routes });
-  const groups = routeGroups(parts, { engine, catalog, visits, documents, metrics, health });
+  const kept = createKeptAnswers<KeptResponse>({ clock: system.clock, ...KEPT_RESPONSES });
+  const groups = routeGroups(parts, {
+    engine,
+    kept,
+    buffers,
+    catalog,
+    visits,
+    documents,
+    metrics,
+    health,
+    onLateRefusal: (refusal) => {
+      onRefusal(refusal);
+      watch.endedLate(refusal);
+    },
+  });
   const audited = refusalListener(trail, system.clock);
   const onRefusal = (refusal: Refusal): void => {
     metrics.recordRefusal(refusal.error.code, refusal.keyId ?? "");
@@ -123,11 +151,15 @@ export async function openProvider(parts: ProviderParts): Promise<Provider> {
     traces,
   });
   checkExposure(config, config.provider.host);
-  const guardFor = (port: number) =>
-    createGuard(
-      guardRules({ ...parts, config: parts.current() }, { host: config.provider.host, port }),
+  checkKeyless(config);
+  const guardFor = (port: number) => {
+    const current = parts.current();
+    checkKeyless(current);
+    return createGuard(
+      guardRules({ ...parts, config: current }, { host: config.provider.host, port }),
     );
-  const listening = listen<undefined>({
+  };
+  const listening: Listening = listen<undefined>({
     host: config.provider.host,
     port: config.provider.port,
     log,
@@ -147,12 +179,17 @@ export async function openProvider(parts: ProviderParts): Promise<Provider> {
         log,
         onRefusal,
         watch,
+        crowded: () => listening.open() > limits.connections,
         closing: () => shutdown.closing,
       });
     },
   });
+  if (config.security.keyless !== "off") {
+    log.warn({}, "programs of this user need no key here (security.keyless: same_user)");
+  }
   shutdown.onDrain(() => engine.drain());
   shutdown.onClose("provider port", () => listening.kill());
+  shutdown.onClose("kept responses", () => kept.close());
   shutdown.onClose("turns", async () => {
     engine.abort();
     await engine.drain();
@@ -160,8 +197,14 @@ export async function openProvider(parts: ProviderParts): Promise<Provider> {
   return { listening, engine, app: apps.plain };
 }
 
+/** What `/v1/responses` keeps to be gone on from: docs/api.md says so. */
+const KEPT_RESPONSES = { keepMs: 3_600_000, maxAnswers: 1_000, maxBytes: 64 * 1024 * 1024 };
+
 interface RouteParts {
+  readonly kept: KeptAnswers<KeptResponse>;
   readonly engine: Engine;
+  readonly buffers: Buffers;
+  readonly onLateRefusal: (refusal: Refusal) => void;
   readonly catalog: Catalog;
   readonly visits: Visits;
   readonly documents: DocumentDeps;
@@ -175,18 +218,21 @@ export function routeGroups(
     ProviderParts,
     "config" | "current" | "system" | "sessions" | "keys" | "trail" | "administration" | "link"
   >,
-  { engine, catalog, visits, documents, metrics, health }: RouteParts,
+  { engine, kept, buffers, catalog, visits, documents, metrics, health, onLateRefusal }: RouteParts,
 ): readonly RouteGroup[] {
   const { config, system, sessions, keys, administration } = parts;
   const { clock } = system;
-  const bodies = { bodyBytes: config.limits.body_bytes, jsonDepth: config.limits.json_depth };
-  const control = { ...bodies, bodyBytes: config.limits.control_body_bytes };
+  const { body_bytes: bodyBytes, json_depth: jsonDepth } = config.limits;
+  const bodies = { bodyBytes, jsonDepth, buffers };
+  const control = { bodyBytes: config.limits.control_body_bytes, jsonDepth };
   const inference = createInference({
     engine,
     visits,
     clock,
     heartbeatMs: config.limits.heartbeat_ms,
     metrics,
+    buffers,
+    onLateRefusal,
     streams: config.provider.enable_streaming,
     maxTokens: () => parts.current().limits.max_tokens,
     promptHash: (body) => parts.trail.promptHash(body),
@@ -197,6 +243,7 @@ export function routeGroups(
     inference,
     catalog,
     sessions,
+    openTurns: () => engine.openTurns(),
     clock,
     limits: bodies,
     startedAt: clock.now(),
@@ -219,6 +266,9 @@ export function routeGroups(
     operations,
     guarded(visits, "client", [
       () => openaiRoutes(dialect),
+      () => responsesRoutes({ inference, visits, limits: bodies, kept }),
+      () => anthropicRoutes(dialect),
+      () => modelRoutes(dialect),
       ...(hasOllama ? [() => ollamaRoutes(dialect)] : []),
       () => documentRoutes(documents),
       ...(config.provider.debug ? [() => docsRoutes(documents)] : []),
@@ -245,11 +295,4 @@ function ratesOf(config: Config): Rates {
     sessionTokens: rates.session_tokens_per_minute,
     reserveTokens: limits.reserve_tokens,
   };
-}
-
-/** One line for each turn's one end. */
-function report({ log }: ProviderParts, record: TurnRecord): void {
-  const { outcome } = record;
-  if (outcome === "done" || outcome === "client_cancelled") log.info(record, "turn ended");
-  else log.warn(record, "turn ended");
 }

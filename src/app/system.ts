@@ -27,6 +27,7 @@ function createClock(): Clock {
       const timer = setTimeout(callback, ms);
       return () => clearTimeout(timer);
     },
+    soon: (callback) => void setImmediate(callback),
   } satisfies Clock;
 }
 

@@ -104,9 +104,15 @@ export function createPortApps(deps: PortAppDeps): { plain: PortApp; crossOrigin
 function corsFor(visits: Visits) {
   return cors({
     origin: (request) => visits.of(request) !== undefined,
-    methods: ["GET", "POST", "OPTIONS"],
+    methods: ["GET", "POST", "DELETE", "OPTIONS"],
     allowedHeaders: true,
-    exposeHeaders: ["x-request-id", "x-session-id", "retry-after", "openai-processing-ms"],
+    exposeHeaders: [
+      "x-request-id",
+      "request-id",
+      "x-session-id",
+      "retry-after",
+      "openai-processing-ms",
+    ],
     credentials: false,
     maxAge: 600,
   });

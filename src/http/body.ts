@@ -6,11 +6,14 @@ import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { TypeCheck, ValueError } from "@sinclair/typebox/compiler";
 import type { Static, TSchema } from "@sinclair/typebox";
 import { AppError } from "../core/error.ts";
+import type { Buffers, Hold } from "../engine/buffers.ts";
 
 export interface BodyLimits {
   /** Of the decoded body, in bytes. */
   readonly bodyBytes: number;
   readonly jsonDepth: number;
+  /** Counts what is being read; what it is read for counts it from then on. */
+  readonly buffers?: Buffers;
 }
 
 /** A body that passed its check, and the bytes it was read from. */
@@ -34,20 +37,34 @@ export function createBodyReader<S extends TSchema>(
   const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
   return {
     read: async (request) => {
-      const bytes = inflate(await readBytes(request, limits), request, limits);
-      const value = parse(bytes, strictUtf8);
-      refuseShape(value, limits.jsonDepth);
-      if (check.Check(value)) return { value, bytes };
-      throw mismatch(check.Errors(value).First());
+      const held = limits.buffers?.open(declaredSize(request));
+      try {
+        const bytes = inflate(await readBytes(request, limits, held), request, limits);
+        const value = parse(bytes, strictUtf8);
+        refuseShape(value, limits.jsonDepth);
+        if (check.Check(value)) return { value, bytes };
+        throw mismatch(check.Errors(value).First());
+      } finally {
+        held?.release();
+      }
     },
   };
 }
 
-async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Array> {
+/** 0 where none is declared; the guard has judged it. */
+function declaredSize({ headers }: Request): number {
+  return Number(headers.get("content-length")) || 0;
+}
+
+async function readBytes(
+  request: Request,
+  limits: BodyLimits,
+  held: Hold | undefined,
+): Promise<Uint8Array> {
   try {
     // A declared size has been judged by the guard; a body without one is counted as it comes.
     if (request.headers.has("content-length")) return await request.bytes();
-    return await readCounted(request.body, limits);
+    return await readCounted(request.body, limits, held);
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
     throw new AppError("client_cancelled", "The client hung up before its request was whole.", {
@@ -59,21 +76,22 @@ async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Arr
 async function readCounted(
   body: ReadableStream<Uint8Array> | null,
   limits: BodyLimits,
+  held: Hold | undefined,
 ): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   for await (const piece of body ?? []) {
     size += piece.byteLength;
     if (size > limits.bodyBytes) throw tooLarge(limits);
+    held?.grow(piece.byteLength);
     pieces.push(piece);
   }
   return Buffer.concat(pieces);
 }
 
 function inflate(bytes: Uint8Array, request: Request, limits: BodyLimits): Uint8Array {
-  const encoding = request.headers.get("content-encoding");
-  const plain =
-    encoding === null || encoding === "identity" ? bytes : unpack(bytes, encoding, limits);
+  const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
+  const plain = encoding === "identity" ? bytes : unpack(bytes, encoding, limits);
   if (plain.byteLength > limits.bodyBytes) throw tooLarge(limits);
   return plain;
 }

@@ -156,6 +156,18 @@ export const TurnsAnswer = closed(
         key_id: Type.String(),
         model: Type.String(),
         started_at: Time,
+        state: Type.Union([Type.Literal("running"), Type.Literal("queued")]),
+        position: Type.Optional(
+          Type.Integer({ description: "Of one that waits for room: from 1, as the keys take turns." }),
+        ),
+        estimated_wait_ms: Type.Optional(
+          orNull(
+            Type.Integer({
+              description:
+                "Of one that waits for room, by the measured times of the agent's turns; null before one has ended.",
+            }),
+          ),
+        ),
       }),
     ),
   },

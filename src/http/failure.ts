@@ -2,7 +2,9 @@
 // Nothing of a request, a stack or an internal message is ever in an answer.
 
 import type { AppError } from "../core/error.ts";
+import { RateLimitedError } from "../engine/rate-gate.ts";
 import { errorShapeOf } from "./error-shape.ts";
+import { limitHeaders } from "./limit-headers.ts";
 
 /** A failure as the client of `path` understands it. `agentStarted`: repeating the request would run it twice. */
 export function failureResponse(
@@ -19,6 +21,11 @@ export function failureResponse(
   if (mayRetry && error.retryAfterMs !== undefined) {
     headers.set("retry-after", String(Math.ceil(error.retryAfterMs / 1_000)));
     headers.set("retry-after-ms", String(Math.ceil(error.retryAfterMs)));
+  }
+  if (error instanceof RateLimitedError && error.limits !== undefined) {
+    const dialect = path.startsWith("/api/") ? "ollama" : "openai";
+    const standing = limitHeaders(error.limits, dialect, error.at);
+    for (const [name, value] of Object.entries(standing)) headers.set(name, value);
   }
   if (details.allow !== undefined) headers.set("allow", details.allow);
   if (error.code === "invalid_api_key") headers.set("www-authenticate", "Bearer");

@@ -5,6 +5,7 @@ import type { Server } from "bun";
 import { AppError } from "../core/error.ts";
 import type { ClientKey, Clock, Log, Random } from "../core/ports.ts";
 import type { Guard, GuardVerdict } from "../security/guard.ts";
+import { isAnthropic } from "./error-shape.ts";
 import { failureResponse } from "./failure.ts";
 import type { RequestWatch } from "./request-watch.ts";
 import type { Visits } from "./visit.ts";
@@ -36,6 +37,8 @@ export interface GateDeps<Data> {
   readonly onRefusal: (refusal: Refusal) => void;
   /** Follows every request that is no upgrade, from here to its answer. */
   readonly watch?: Pick<RequestWatch, "started" | "answered">;
+  /** Whether more is open than may be: then only what needs no key is answered. */
+  readonly crowded?: () => boolean;
   /** `true` while shutting down: nothing new is let in. */
   readonly closing: () => boolean;
 }
@@ -62,12 +65,14 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
     const requestId = deps.random.id("req_");
     const isUpgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
     const { path, query, at } = pathOf(request.url);
-    const peer = server.requestIP(request)?.address;
+    const end = server.requestIP(request);
+    const peer = end?.address;
     const verdict = deps.guard({
       port: deps.port,
       method: request.method,
       path,
       peer,
+      peerPort: end?.port,
       header: (name) => request.headers.get(name),
       isUpgrade,
     });
@@ -77,9 +82,9 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
     deps.watch?.started(request, requestId, known);
     const finish = (response: Response): Response => {
       deps.watch?.answered({ request, requestId, path: known, response, startedAt });
-      return stamped(response, requestId);
+      return stamped(response, requestId, verdict.path);
     };
-    const answer = verdict.allow ? forward(arrival, verdict) : refuse(verdict.error, arrival);
+    const answer = verdict.allow ? forward(arrival, verdict) : refuse(verdict, arrival);
     return answer instanceof Promise ? answer.then(finish) : finish(answer);
   };
 
@@ -88,6 +93,7 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
     verdict: Extract<GuardVerdict, { allow: true }>,
   ): Response | Promise<Response> {
     if (deps.closing()) return failureResponse(stopping(), verdict.path);
+    if (isCrowdedOut(verdict)) return tooMany(verdict.path);
     const inner = forFramework(request, verdict.path, { path, query, at });
     const { caller } = verdict;
     deps.visits.enter(inner, {
@@ -103,11 +109,16 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
     return app.fetch(inner);
   }
 
-  function refuse(error: AppError, arrival: Arrival<Data>): Response {
+  /** Health stays answered: whoever looks after the server has to see that it is up. */
+  function isCrowdedOut({ group }: GuardVerdict): boolean {
+    return group !== "public" && deps.crowded?.() === true;
+  }
+
+  function refuse({ error, ...verdict }: Refused, arrival: Arrival<Data>): Response {
     const { request, requestId, peer } = arrival;
     deps.log.debug({ requestId, code: error.code }, "request refused");
     // The dialect that answers is the one behind a secret base path, and the secret is in no record.
-    const path = arrival.path.replace(/^\/+k\/[^/]+(?=\/|$)/, "") || "/";
+    const path = (verdict.path ?? arrival.path).replace(/^(?:\/+k\/[^/]+)+(?=\/|$)/, "") || "/";
     const userAgent = request.headers.get("user-agent") ?? undefined;
     const { method } = request;
     deps.onRefusal({ error, requestId, keyId: undefined, peer, userAgent, method, path });
@@ -116,16 +127,20 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
 
   function upgrade(arrival: Arrival<Data>, verdict: GuardVerdict): Response | undefined {
     const { request, server, requestId } = arrival;
-    if (!verdict.allow) return stamped(refuse(verdict.error, arrival), requestId);
-    if (deps.closing()) return stamped(failureResponse(stopping(), verdict.path), requestId);
+    if (!verdict.allow) return stamped(refuse(verdict, arrival), requestId, verdict.path);
+    const { path } = verdict;
+    if (deps.closing()) return stamped(failureResponse(stopping(), path), requestId, path);
+    if (isCrowdedOut(verdict)) return stamped(tooMany(path), requestId, path);
     const { kind } = verdict.caller;
     const role = kind === "bridge" ? "provider" : "agent";
     const mayJoin = kind === "bridge" || kind === "agent";
     if (mayJoin && deps.upgrade?.(request, server, role) === true) return undefined;
     const error = new AppError("not_found", "No WebSocket is served here.");
-    return stamped(failureResponse(error, verdict.path), requestId);
+    return stamped(failureResponse(error, path), requestId, path);
   }
 }
+
+type Refused = Extract<GuardVerdict, { allow: false }>;
 
 /** A request as it came. */
 interface Arrival<Data> extends AskedPath {
@@ -137,12 +152,24 @@ interface Arrival<Data> extends AskedPath {
   readonly startedAt: number;
 }
 
+/** The connection goes too: it is what there are too many of. */
+function tooMany(path: string): Response {
+  const error = new AppError("too_busy", "Too many connections are open. Try again in a moment.", {
+    retryAfterMs: 1_000,
+  });
+  const response = failureResponse(error, path);
+  response.headers.set("connection", "close");
+  return response;
+}
+
 function stopping(): AppError {
   return new AppError("shutdown", "The provider is shutting down.", { retryAfterMs: 1_000 });
 }
 
-function stamped(response: Response, requestId: string): Response {
+/** Anthropic's clients look for the id under its own name. */
+function stamped(response: Response, requestId: string, path: string | undefined): Response {
   response.headers.set("x-request-id", requestId);
+  if (path !== undefined && isAnthropic(path)) response.headers.set("request-id", requestId);
   response.headers.set("x-content-type-options", "nosniff");
   return response;
 }
@@ -167,7 +194,7 @@ function pathOf(url: string): AskedPath {
 /** Elysia looks for the path from the twelfth character of the URL on: shorter hosts would be misread. */
 const SHORTEST_ORIGIN = 11;
 
-/** The request as the framework is to see it: without a secret base path, and HEAD as GET. */
+/** The request as the framework is to see it: by its tidied path, and HEAD as GET. */
 function forFramework(request: Request, path: string, asked: AskedPath): Request {
   const isHead = request.method === "HEAD";
   if (path === asked.path && asked.at >= SHORTEST_ORIGIN && !isHead) return request;

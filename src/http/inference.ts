@@ -6,17 +6,20 @@ import type { Clock } from "../core/ports.ts";
 import type { AnswerMeta, StreamEncoder } from "../core/stream.ts";
 import type { TurnRequest } from "../core/turn.ts";
 import { clampMaxTokens } from "../engine/admission.ts";
-import type { Caller, Engine } from "../engine/engine.ts";
+import type { Buffers } from "../engine/buffers.ts";
+import type { AdmittedTurn, Caller, Engine, QueuedTurn } from "../engine/engine.ts";
 import type { RequestOrigin, TurnRecord } from "../engine/records.ts";
 import { failureResponse } from "./failure.ts";
+import type { Refusal } from "./gate.ts";
 import { limitHeaders } from "./limit-headers.ts";
+import { runWhenAdmitted, waitsLonger } from "./queued-stream.ts";
 import { streamResponse } from "./stream.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Visit, Visits } from "./visit.ts";
 
 /** A dialect's half of an answer. */
 export interface AnswerCodec {
-  readonly dialect: "openai" | "ollama";
+  readonly dialect: "openai" | "ollama" | "anthropic";
   readonly streamType: string;
   /** `undefined` for what is never streamed. `startedAt`: when the request arrived, in monotonic milliseconds. */
   readonly stream?: (meta: AnswerMeta, startedAt: number) => StreamEncoder;
@@ -38,6 +41,9 @@ export interface InferenceDeps {
   readonly metrics: Pick<Metrics, "recordOverhead">;
   /** An answer has been given, with a body of so many bytes. */
   readonly onAnswered: (record: TurnRecord, bytes: number) => void;
+  /** A stream that had begun while its turn waited ends in a refusal: no agent was started. */
+  readonly onLateRefusal: (refusal: Refusal) => void;
+  readonly buffers: Buffers;
   /** Whether answers are streamed to those that ask for it. */
   readonly streams: boolean;
   /** The most that a client may ask for; `null`: no limit. Read at every request. */
@@ -54,13 +60,16 @@ export interface Inference {
 export interface Asked {
   readonly request: TurnRequest;
   readonly bytes: Uint8Array;
+  /** What a retry has in common with its first attempt, where that is not all of the bytes. */
+  readonly identity?: Uint8Array;
 }
 
 export function createInference(deps: InferenceDeps): Inference {
   async function answer(request: Request, asked: Asked, codec: AnswerCodec): Promise<Response> {
     const visit = deps.visits.of(request);
     if (visit === undefined) throw new AppError("invalid_api_key", "A key is required.");
-    if (asked.request.stream && codec.stream !== undefined && !deps.streams) throw streamsOff();
+    const encoderFor = asked.request.stream ? codec.stream : undefined;
+    if (encoderFor !== undefined && !deps.streams) throw streamsOff();
     visit.takeYourTime();
     const { request: clamped, notice } = clampMaxTokens(asked.request, deps.maxTokens());
     const origin = {
@@ -70,36 +79,41 @@ export function createInference(deps: InferenceDeps): Inference {
       bytes: asked.bytes.byteLength,
       promptHash: deps.promptHash(asked.bytes),
     };
-    const caller = callerOf(request, visit, origin);
-    const turn = await deps.engine.admit(clamped, caller, request.signal);
-    const meta = { id: turn.id, model: asked.request.model, created: deps.clock.now() };
-    const headers: Record<string, string> = {
-      "openai-processing-ms": String(Math.round(deps.clock.monotonic() - visit.startedAt)),
-    };
-    if (turn.sessionId !== undefined) headers["x-session-id"] = turn.sessionId;
-    if (notice !== undefined) headers["x-mlp-notice"] = notice;
-    if (turn.limits !== undefined) {
-      Object.assign(headers, limitHeaders(turn.limits, codec.dialect, deps.clock.now()));
+    const caller = callerOf(request, visit, origin, identityOf(asked, origin));
+    const queue: Queue = {};
+    const admitting = deps.engine.admit(clamped, caller, request.signal, (place) => {
+      queue.place = place;
+      queue.since = deps.clock.monotonic();
+    });
+    const meta = { id: visit.requestId, model: asked.request.model, created: deps.clock.now() };
+    const { place } = queue;
+    if (encoderFor !== undefined && place !== undefined) {
+      const early = { codec, encoderFor, meta, notice, admitting, place, since: queue.since };
+      if (await waitsLonger(admitting, deps.clock)) return startEarly(request, visit, early);
     }
-    const before = deps.clock.monotonic() - visit.startedAt;
-    if (asked.request.stream && codec.stream !== undefined) {
+    const turn = await admitting;
+    const headers = headersOf(turn, visit, { notice, dialect: codec.dialect });
+    const before = deps.clock.monotonic() - visit.startedAt - turn.waitedMs;
+    if (encoderFor !== undefined) {
       deps.metrics.recordOverhead({ dialect: codec.dialect, stream: true, ms: before });
       headers["content-type"] = codec.streamType;
       headers["cache-control"] = "no-cache";
       return streamResponse({
-        encoder: codec.stream(meta, visit.startedAt),
+        encoder: encoderFor(meta, visit.startedAt),
         run: (sink) => turn.run(sink),
         onDone: (end, bytes) => end.record && deps.onAnswered(end.record, bytes),
         headers,
         clock: deps.clock,
         heartbeatMs: deps.heartbeatMs,
+        buffers: deps.buffers,
       });
     }
     const end = await turn.run();
     let bytes = 0;
     try {
       if (end.outcome !== "done") {
-        const failure = failureResponse(end.error, visit.path, { agentStarted: true });
+        const agentStarted = end.neverRan !== true;
+        const failure = failureResponse(end.error, visit.path, { agentStarted });
         bytes = Number(failure.headers.get("content-length"));
         return failure;
       }
@@ -121,7 +135,87 @@ export function createInference(deps: InferenceDeps): Inference {
     }
   }
 
+  function headersOf(
+    turn: AdmittedTurn,
+    visit: Visit,
+    { notice, dialect }: { readonly notice: string | undefined } & Pick<AnswerCodec, "dialect">,
+  ): Record<string, string> {
+    const headers: Record<string, string> = {
+      "openai-processing-ms": String(Math.round(deps.clock.monotonic() - visit.startedAt)),
+    };
+    if (turn.sessionId !== undefined) headers["x-session-id"] = turn.sessionId;
+    if (notice !== undefined) headers["x-mlp-notice"] = notice;
+    if (turn.limits !== undefined) {
+      Object.assign(headers, limitHeaders(turn.limits, dialect, deps.clock.now()));
+    }
+    return headers;
+  }
+
+  function identityOf({ identity }: Asked, { promptHash }: RequestOrigin): string {
+    return identity === undefined ? promptHash : deps.promptHash(identity);
+  }
+
+  /** Without a session yet: `x-mlp-queued` says instead that the answer waits for one. */
+  function startEarly(request: Request, visit: Visit, early: EarlyAnswer): Response {
+    const { encoderFor, meta, notice, admitting, place, since = visit.startedAt } = early;
+    const { clock } = deps;
+    const { dialect, streamType } = early.codec;
+    const encoder = encoderFor(meta, visit.startedAt);
+    deps.metrics.recordOverhead({ dialect, stream: true, ms: since - visit.startedAt });
+    const heartbeat = (): string => encoder.heartbeat();
+    return streamResponse({
+      encoder,
+      run: (sink, say) =>
+        runWhenAdmitted({ place, admitting, clock, streamType, heartbeat }, sink, say),
+      onDone: (end, bytes) => {
+        if (end.record !== undefined) deps.onAnswered(end.record, bytes);
+        else if (end.outcome !== "done") {
+          deps.onLateRefusal(lateRefusal(end.error, request, visit));
+        }
+      },
+      headers: {
+        "content-type": streamType,
+        "cache-control": "no-cache",
+        "x-mlp-queued": String(place.standing()?.position ?? 0),
+        ...(notice !== undefined && { "x-mlp-notice": notice }),
+        ...limitHeaders(place.limits, dialect, clock.now()),
+      },
+      clock,
+      heartbeatMs: deps.heartbeatMs,
+      buffers: deps.buffers,
+    });
+  }
+
   return { answer };
+}
+
+/** What is known of the queue once `admit` has returned. */
+interface Queue {
+  place?: QueuedTurn;
+  since?: number;
+}
+
+interface EarlyAnswer {
+  readonly codec: AnswerCodec;
+  readonly encoderFor: NonNullable<AnswerCodec["stream"]>;
+  readonly meta: AnswerMeta;
+  readonly notice: string | undefined;
+  readonly admitting: Promise<AdmittedTurn>;
+  readonly place: QueuedTurn;
+  /** When it began to wait, in monotonic milliseconds. */
+  readonly since: number | undefined;
+}
+
+function lateRefusal(error: AppError, request: Request, visit: Visit): Refusal {
+  return {
+    error,
+    requestId: visit.requestId,
+    keyId: visit.key?.id,
+    peer: visit.peer,
+    userAgent: request.headers.get("user-agent") ?? undefined,
+    method: request.method,
+    path: visit.path,
+  };
 }
 
 function streamsOff(): AppError {
@@ -132,15 +226,21 @@ function streamsOff(): AppError {
   );
 }
 
-function callerOf({ headers }: Request, visit: Visit, origin: RequestOrigin): Caller {
+function callerOf(
+  { headers }: Request,
+  visit: Visit,
+  origin: RequestOrigin,
+  identity: string,
+): Caller {
   const keyId = visit.key?.id ?? "";
-  const pin = headers.get("x-mcp-session") ?? undefined;
+  // An empty header is a setting that was left empty.
+  const pin = headers.get("x-mcp-session")?.trim() || undefined;
   return {
     requestId: visit.requestId,
     keyId,
     peer: visit.peer,
     // Pinned to another session, the same body is another request.
-    fingerprint: `${keyId} ${visit.path} ${pin ?? ""} ${origin.promptHash}`,
+    fingerprint: `${keyId} ${visit.path} ${pin ?? ""} ${identity}`,
     idempotencyKey: headers.get("idempotency-key") ?? undefined,
     retryCount: Number(headers.get("x-stainless-retry-count") ?? 0) || 0,
     pin,

@@ -7,6 +7,11 @@ import type { Gate } from "./gate.ts";
 
 export interface Listening {
   readonly port: number;
+  /**
+   * Requests that have no whole answer yet, and WebSocket links, over all addresses. Connections on which nothing is
+   * asked are not among them: Bun does not show them.
+   */
+  open(): number;
   /** Ends every connection. */
   kill(): Promise<void>;
 }
@@ -92,6 +97,8 @@ function listening<Data>(servers: readonly Server<Data>[]): Listening {
   if (port === undefined) throw new AppError("internal", "No address to listen on.");
   return {
     port,
+    open: () =>
+      servers.reduce((sum, each) => sum + each.pendingRequests + each.pendingWebSockets, 0),
     kill: async () => {
       // What was written last, such as an error frame, has to reach its clients before the sockets are cut.
       const gone = Promise.all(servers.map((server) => server.stop(false)));

@@ -89,6 +89,10 @@ export const HEADERS = {
   RateRemaining: header("What is left of it now.", Digits),
   RateReset: header("Until it is whole again, such as `6m0s`, `1.5s` or `20ms`.", Text),
   RateResetAt: header("When it is whole again, in RFC 3339.", Text),
+  Queued: header(
+    "On a stream that began while its turn waits for room, in place of `x-session-id`: how many get room up to it.",
+    Digits,
+  ),
   Notice: header("What of the request was not done as it said.", Text),
 } as const;
 
@@ -150,6 +154,8 @@ export function pathParameter(name: string): object {
   const of: Readonly<Record<string, string>> = {
     id: "Of a session, a key or a turn, as the lists have it.",
     name: "The model's name; it may have slashes in it.",
+    digest: "Of a file, as in sha256:…",
+    key: "A public key of an Ollama account.",
   };
   return {
     name,

@@ -1,7 +1,7 @@
 // What a route answers, good and bad, as OpenAPI has it. Pure.
 
 import { AppError } from "../core/error.ts";
-import { errorShapeOf } from "./error-shape.ts";
+import { errorShapeOf, isAnthropic } from "./error-shape.ts";
 import type { ErrorShape } from "./error-shape.ts";
 import { headerRefs, rateHeaders } from "./openapi-parts.ts";
 import type { Schemas } from "./openapi-schemas.ts";
@@ -29,10 +29,12 @@ export function createResponses(schemas: Schemas): Responses {
       description: `The answer.${streamed}`,
       headers: headerRefs({
         "x-request-id": "RequestId",
+        ...(isAnthropic(path) && { "request-id": "RequestId" }),
         ...(notes.turn === true && {
           "x-session-id": "SessionId",
           "openai-processing-ms": "ProcessingMs",
           "x-mlp-notice": "Notice",
+          ...(notes.streams !== undefined && { "x-mlp-queued": "Queued" }),
           ...rateHeaders(path),
         }),
       }),
@@ -84,13 +86,13 @@ function wholeContent({ answer, text }: OperationNotes, schemas: Schemas): objec
 
 /** OpenAPI 3.1 cannot say what is in a stream; `x-item-schema` says it in the manner of 3.2's `itemSchema`. */
 function streamContent(
-  { streams, item }: OperationNotes,
+  { streams, endsItself, item }: OperationNotes,
   errors: ErrorShape,
   schemas: Schemas,
 ): object {
   if (streams === undefined) return {};
   const one = streams === "text/event-stream" ? "The data of each event" : "Each line";
-  const last = streams === "text/event-stream" ? ", and the last is `[DONE]`" : "";
+  const last = errors.name === "OpenAI" && endsItself !== true ? ", and the last is `[DONE]`" : "";
   return {
     [streams]: {
       schema: {
@@ -118,11 +120,14 @@ function refusalResponse(
     description: lines.join("\n"),
     headers: headerRefs({
       "x-request-id": "RequestId",
+      ...(errors.name === "Anthropic" && { "request-id": "RequestId" }),
       "x-should-retry": "ShouldRetry",
       ...((status === 429 || status === 503) && {
         "retry-after": "RetryAfter",
         "retry-after-ms": "RetryAfterMs",
       }),
+      // Of limits on requests and tokens; too many wrong keys have none.
+      ...(status === 429 && rateHeaders(errors.name === "Ollama" ? "/api/" : "/v1/")),
       ...(status === 401 && { "www-authenticate": "Authenticate" }),
       ...(status === 405 && { allow: "Allow" }),
     }),

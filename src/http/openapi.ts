@@ -88,7 +88,7 @@ function infoOf({ port, version }: OpenApiSettings) {
         title: "MCP Local Provider",
         summary: "A local model server, answered by a coding agent.",
         version,
-        description: common,
+        description: `${common} The routes below \`/v1\` are served without it, too, and with it twice.`,
       }
     : {
         title: "MCP Local Provider: bridge",
@@ -121,7 +121,7 @@ function operationObject(route: RouteInfo, notes: OperationNotes, parts: Parts):
     ...(parameters.length > 0 && { parameters }),
     ...(notes.body !== undefined && { requestBody: requestBody(notes, schemas) }),
     responses: {
-      "200": responses.good(notes, route.path),
+      ...(notes.unserved !== true && { "200": responses.good(notes, route.path) }),
       ...responses.bad(refusalSets(route, notes, settings.port), errors),
       ...responses.withAnswer(notes, errors),
     },
@@ -143,6 +143,7 @@ function refusalSets(route: RouteInfo, notes: OperationNotes, port: PortName): R
     ...(namesIn(route.path).length > 0 ? (["path"] as const) : []),
     ...(notes.body === undefined ? [] : (["body"] as const)),
     ...(notes.turn === true ? (["turn"] as const) : []),
+    ...(notes.unserved === true ? (["unserved"] as const) : []),
     ...(notes.refusals ?? []),
   ];
 }

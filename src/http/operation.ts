@@ -21,10 +21,14 @@ export interface OperationNotes {
   readonly text?: { readonly type: string; readonly example: string };
   /** The media type of the answer when it is streamed. */
   readonly streams?: string;
+  /** The stream's own last event is its end: no `[DONE]` follows it. */
+  readonly endsItself?: boolean;
   /** What is in one event, or one line, of the stream. */
   readonly item?: TSchema;
   /** Whether an agent runs: then the request's own headers count, and a turn can fail in many ways. */
   readonly turn?: boolean;
+  /** Whether it only ever refuses: a route of the dialect for something that is not done here. */
+  readonly unserved?: boolean;
   /** Whether a foreign bridge's own token is good for it, too. */
   readonly forBridges?: boolean;
   /** Ways of refusing beside those that every route of its group has. */

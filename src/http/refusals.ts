@@ -8,16 +8,21 @@ export const REFUSALS = {
   /** Any request, before a route hears of it. */
   guard: ["forbidden", "forbidden_origin", "misdirected", "method_not_allowed"],
   /** Any request of a server that stops, or is at fault. */
-  server: ["shutdown", "internal"],
+  server: ["shutdown", "too_busy", "internal"],
   key: ["invalid_api_key", "rate_limited"],
   token: ["invalid_api_key", "forbidden", "rate_limited"],
   /** A path with something of the client's in it. */
   path: ["invalid_request"],
   body: ["invalid_request", "invalid_json", "payload_too_large", "unsupported_media_type"],
   model: ["model_not_found"],
+  unsupported: ["unsupported"],
+  /** A route of the dialect that is there to say no. */
+  unserved: ["not_implemented"],
   session: ["session_not_found", "conflict", "invalid_request", "too_busy", "audit_unavailable"],
   clientKey: ["not_found", "conflict", "audit_unavailable"],
   openTurn: ["not_found"],
+  /** Something that is looked for among what was kept. */
+  kept: ["unsupported", "not_found"],
   turn: [
     "unsupported",
     "model_not_found",
@@ -69,7 +74,7 @@ const MEANINGS: Readonly<Record<ErrorCode, string>> = {
   scope_missing: "The session's grant does not allow this.",
   conflict: "It is not in a state that allows this, or changed since it was shown.",
   no_active_session: "No agent is there to answer.",
-  too_busy: "There is no room just now.",
+  too_busy: "There is no room just now: for one more turn, connection or body.",
   rate_limited: "More requests or tokens per minute than the limits allow, or too many wrong keys.",
   audit_unavailable: "The audit cannot be written, so nothing is forwarded.",
   agent_lost: "The agent went away before its answer was whole.",

@@ -23,6 +23,8 @@ export interface RequestWatch {
   answered(answer: WatchedAnswer): void;
   /** No agent was started, for this reason. `keyId`: "" where no key is known. */
   refused(code: string, keyId: string): void;
+  /** A stream that had begun ends without a turn. */
+  endedLate(request: Pick<WatchedAnswer, "requestId" | "path"> & { readonly method: string }): void;
 }
 
 export interface WatchDeps {
@@ -31,6 +33,9 @@ export interface WatchDeps {
   readonly metrics: Pick<Metrics, "requestStarted" | "recordRequest" | "recordRefusal">;
   readonly traces: Pick<Traces, "requestStarted" | "requestEnded">;
 }
+
+/** What the head of a stream says, however it ends. */
+const OK = 200;
 
 /** What is asked every few seconds, by ourselves too; and what strangers ask. */
 const UNTRACED: ReadonlySet<string> = new Set([
@@ -57,13 +62,17 @@ export function createRequestWatch({ clock, names, metrics, traces }: WatchDeps)
       metrics.recordRequest({ ...name, status, durationMs, streamed });
       traces.requestEnded({ requestId, route: name.route, status, streamed });
     },
+    endedLate: ({ requestId, method, path }) => {
+      const { route } = names(method, path);
+      traces.requestEnded({ requestId, route, status: OK, streamed: false });
+    },
     refused: (code, keyId) => metrics.recordRefusal(code, keyId),
   };
 }
 
-/** A stream with a turn behind it; a repeated answer has none, and is at its end as soon as it begins. */
+/** A stream with a turn behind it, be it waiting or running; a repeated answer has none, and is at its end as soon as it begins. */
 function isRunning(headers: Headers): boolean {
   const type = headers.get("content-type") ?? "";
   const isStream = type.startsWith("text/event-stream") || type.startsWith("application/x-ndjson");
-  return isStream && headers.has("x-session-id");
+  return isStream && (headers.has("x-session-id") || headers.has("x-mlp-queued"));
 }

@@ -6,6 +6,7 @@ import { AppError } from "../core/error.ts";
 import type { Clock } from "../core/ports.ts";
 import type { Session } from "../core/session.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { ListedTurn } from "../engine/open-turns.ts";
 import type { Sessions } from "../engine/sessions.ts";
 import type { KeyRing } from "../security/keys.ts";
 import { createBodyReader } from "./body.ts";
@@ -165,18 +166,29 @@ export function keyRoutes(deps: { keys: KeyRing; limits: BodyLimits }) {
       );
 }
 
+function stateOf({ queued }: ListedTurn): object {
+  if (queued === undefined) return { state: "running" };
+  const { position, estimatedWaitMs } = queued;
+  return { state: "queued", position, estimated_wait_ms: estimatedWaitMs ?? null };
+}
+
 export function turnRoutes(deps: { engine: Engine; clock: Clock; limits: BodyLimits }) {
   const emptyBody = createBodyReader(Control.EmptyBody, deps.limits);
 
   function list(): object {
     return {
-      turns: deps.engine.openTurns().map((turn) => ({
-        turn_id: turn.turnId,
-        session_id: turn.sessionId,
-        key_id: turn.keyId,
-        model: turn.model,
-        started_at: Control.isoTime(turn.startedAt),
-      })),
+      turns: deps.engine.openTurns().map((turn) =>
+        Object.assign(
+          {
+            turn_id: turn.turnId,
+            session_id: turn.sessionId,
+            key_id: turn.keyId,
+            model: turn.model,
+            started_at: Control.isoTime(turn.startedAt),
+          },
+          stateOf(turn),
+        ),
+      ),
     };
   }
 

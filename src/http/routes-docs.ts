@@ -19,12 +19,19 @@ export function docsRoutes(deps: Pick<DocumentDeps, "openapi">) {
       .get(
         "/docs",
         () => {
-          const headers = { "content-type": TYPE, "content-security-policy": POLICY };
+          const headers = {
+            "content-type": TYPE,
+            "content-security-policy": POLICY,
+            // The address may hold a key: no other page hears of it, and no cache keeps the page under it.
+            "referrer-policy": "no-referrer",
+            "cache-control": "no-store",
+          };
           return new Response(docsPage(deps.openapi()), { headers });
         },
         {
           detail: operation({
             summary: "A page about the routes",
+            description: "In a browser, which sends no key by itself: `/k/<key>/docs`.",
             tag: "Operations",
             text: { type: "text/html", example: "<!doctype html>" },
           }),

@@ -4,23 +4,32 @@
 import type { TurnEvent } from "../core/event.ts";
 import type { Clock } from "../core/ports.ts";
 import type { StreamEncoder } from "../core/stream.ts";
+import type { Buffers } from "../engine/buffers.ts";
 import type { TurnEnd } from "../engine/run-turn.ts";
 
 export interface StreamedAnswer {
   readonly encoder: StreamEncoder;
-  /** Starts the turn; what the sink returns holds the agent back while the client is not reading. */
-  readonly run: (sink: (event: TurnEvent) => Promise<void> | undefined) => Promise<TurnEnd>;
+  /**
+   * Starts the turn; what the sink returns holds the agent back while the client is not reading. `say` writes text that
+   * is framed already.
+   */
+  readonly run: (
+    sink: (event: TurnEvent) => Promise<void> | undefined,
+    say: (text: string) => void,
+  ) => Promise<TurnEnd>;
   /** When nothing more follows; `bytes` of the body have been written. */
   readonly onDone: (end: TurnEnd, bytes: number) => void;
   readonly headers: Record<string, string>;
   readonly clock: Clock;
   /** How long the client may hear nothing, in milliseconds. */
   readonly heartbeatMs: number;
+  /** Counts what the client has not read. */
+  readonly buffers: Pick<Buffers, "hold">;
 }
 
 /** The answer's headers and first frame go out at once, whatever the agent is doing. */
 export function streamResponse(answer: StreamedAnswer): Response {
-  const writer = createWriter();
+  const writer = createWriter(answer.buffers);
   let lastWriteAt = answer.clock.monotonic();
   let stopHeartbeat = beat();
 
@@ -41,7 +50,10 @@ export function streamResponse(answer: StreamedAnswer): Response {
 
   async function drive(): Promise<void> {
     void write(answer.encoder.start());
-    const end = await answer.run((event) => write(answer.encoder.event(event)));
+    const end = await answer.run(
+      (event) => write(answer.encoder.event(event)),
+      (text) => void write(text),
+    );
     stopHeartbeat();
     if (end.outcome !== "done") void write(answer.encoder.error(end.error));
     writer.close();
@@ -68,7 +80,7 @@ interface Writer {
 }
 
 /** Holds what is written before the stream is pulled, and never touches a stream that has been closed. */
-function createWriter(): Writer {
+function createWriter(buffers: StreamedAnswer["buffers"]): Writer {
   let controller: ReadableStreamDirectController | undefined;
   let early = "";
   let closed = false;
@@ -99,8 +111,17 @@ function createWriter(): Writer {
   function send(to: ReadableStreamDirectController, text: string): Promise<void> | undefined {
     const written = to.write(text);
     // The number it gives is not that of the bytes; 0 means that the client has gone.
-    if (written !== 0) bytes += Buffer.byteLength(text);
-    return typeof written === "number" ? undefined : written.then(() => undefined);
+    const size = written === 0 ? 0 : Buffer.byteLength(text);
+    bytes += size;
+    if (typeof written === "number") return undefined;
+    const held = buffers.hold(size);
+    return written.then(
+      () => held.release(),
+      (error: unknown) => {
+        held.release();
+        throw error;
+      },
+    );
   }
 
   function close(): void {

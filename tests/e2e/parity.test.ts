@@ -251,6 +251,29 @@ describe("provider", () => {
     expect((await fetch(`${place.api}/docs`)).status).toBe(401);
   });
 
+  test("the page opens in a browser under the secret base path, and tells nobody its address", async () => {
+    await using place = await compose([], { MLP_PROVIDER_DEBUG: "true" });
+    const base = `${place.api}/k/${place.secrets.MLP_API_KEY}`;
+    const typed = {
+      accept: "text/html,application/xhtml+xml",
+      "sec-fetch-site": "none",
+      "sec-fetch-mode": "navigate",
+      "sec-fetch-dest": "document",
+    };
+    const page = await fetch(`${base}/redoc`, { headers: typed });
+    expect([page.status, page.url]).toEqual([200, `${base}/docs`]);
+    expect(page.headers.get("referrer-policy")).toBe("no-referrer");
+    expect(page.headers.get("cache-control")).toBe("no-store");
+    const html = await page.text();
+    expect(html).not.toContain(place.secrets.MLP_API_KEY);
+    const clicked = { ...typed, "sec-fetch-site": "same-origin" };
+    for (const name of ["openapi.json", "asyncapi.json"]) {
+      expect(html).toContain(`href="${name}"`);
+      const { href } = new URL(name, page.url);
+      expect([name, (await fetch(href, { headers: clicked })).status]).toEqual([name, 200]);
+    }
+  });
+
   test("without debug there is no such page", async () => {
     await using place = await compose([]);
     expect((await get(place, "/docs")).status).toBe(404);
@@ -349,7 +372,11 @@ describe("limits", () => {
   });
 
   test("sessions.max_sessions bounds the turns that a key has open at once", async () => {
-    await using place = await compose([holding()], { MLP_SESSIONS_MAX_SESSIONS: "2" });
+    await using place = await compose([holding()], {
+      MLP_SESSIONS_MAX_SESSIONS: "2",
+      // Those beyond would wait.
+      MLP_LIMITS_QUEUE_PER_AGENT: "0",
+    });
     const open = async (prompt: string) => {
       const controller = new AbortController();
       const body = chat(prompt, { stream: true });

@@ -10,7 +10,7 @@ import type { Hints } from "../support/json-values.ts";
 import { createProbe } from "./documents-probe.ts";
 import type { Probe } from "./documents-probe.ts";
 import { BODY_BYTES, SECRETS, startServer } from "./documents-support.ts";
-import type { Server } from "./documents-support.ts";
+import type { Operation, Server } from "./documents-support.ts";
 
 const SEED = 20_261_122;
 const RUNS = 60;
@@ -45,6 +45,11 @@ const WRONG_BODIES: readonly (readonly [status: number, what: string, change: Re
   [400, "half of a body", { body: '{"model":' }],
 ];
 
+/** Routes for what is not done here are described, too: as refusals only. */
+function isServed({ responses }: Operation): boolean {
+  return "200" in responses;
+}
+
 describe.each(["provider", "bridge"] as const)("on the %s's port", (port) => {
   let server: Server;
   let probe: Probe;
@@ -64,7 +69,8 @@ describe.each(["provider", "bridge"] as const)("on the %s's port", (port) => {
       const bodies = Object.values(examples ?? { none: { value: undefined } });
       for (const { value } of bodies) {
         const { status } = await send(operation, good(operation, value));
-        expect([operation.name, value, status]).toEqual([operation.name, value, 200]);
+        const wanted = isServed(operation) ? 200 : 501;
+        expect([operation.name, value, status]).toEqual([operation.name, value, wanted]);
         count += 1;
       }
     }
@@ -131,7 +137,7 @@ describe.each(["provider", "bridge"] as const)("on the %s's port", (port) => {
 
   test("all of this was no game: every route gave good answers, and turns failed in several ways", () => {
     const { operations, seen } = probe;
-    const bare = operations.filter(({ path }) => !path.includes("{"));
+    const bare = operations.filter((each) => !each.path.includes("{") && isServed(each));
     expect(bare.filter(({ name }) => !seen.get(name)?.has(200)).map(({ name }) => name)).toEqual(
       [],
     );
@@ -166,7 +172,7 @@ describe("what depends on the state of the server", () => {
     const server = await startServer({ MLP_RATE_LIMITING_REQUESTS_PER_MINUTE: "1" });
     try {
       const { operations, good, send } = await createProbe(server.api, SECRETS.MLP_API_KEY);
-      const chats = operations.filter(({ path }) => /completions$|\/api\/chat$/.test(path));
+      const chats = operations.filter(({ path }) => /chat\/completions$|\/api\/chat$/.test(path));
       const statuses: number[] = [];
       for (const operation of chats) {
         const { status, headers } = await send(operation, good(operation, HELLO));

@@ -3,6 +3,8 @@ import { connect } from "node:net";
 import { AppError } from "../../src/core/error.ts";
 import type { TurnEvent } from "../../src/core/event.ts";
 import type { StreamEncoder } from "../../src/core/stream.ts";
+import { createBuffers } from "../../src/engine/buffers.ts";
+import type { Buffers } from "../../src/engine/buffers.ts";
 import type { TurnEnd } from "../../src/engine/run-turn.ts";
 import { streamResponse } from "../../src/http/stream.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
@@ -22,6 +24,8 @@ const DONE: TurnEnd = {
   answered: 0,
 };
 
+const BUFFERS = createBuffers(1_000_000);
+
 type Sink = (event: TurnEvent) => Promise<void> | undefined;
 
 type OnDone = (end: TurnEnd, bytes: number) => void;
@@ -29,21 +33,30 @@ type OnDone = (end: TurnEnd, bytes: number) => void;
 function answer(
   run: (sink: Sink) => Promise<TurnEnd>,
   clock = createFakeClock(),
-  onDone: OnDone = () => undefined,
+  { onDone = () => undefined, buffers = BUFFERS }: { onDone?: OnDone; buffers?: Buffers } = {},
 ): Response {
-  return streamResponse({ encoder, run, headers: {}, clock, heartbeatMs: 10_000, onDone });
+  return streamResponse({
+    encoder,
+    run,
+    headers: {},
+    clock,
+    heartbeatMs: 10_000,
+    buffers,
+    onDone,
+  });
 }
 
 /** Serves one answer and gives a reader of its body. */
 function serve(
   run: (sink: Sink, signal: AbortSignal) => Promise<TurnEnd>,
   clock = createFakeClock(),
+  buffers = BUFFERS,
 ) {
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
     idleTimeout: 0,
-    fetch: (request) => answer((sink) => run(sink, request.signal), clock),
+    fetch: (request) => answer((sink) => run(sink, request.signal), clock, { buffers }),
   });
   return { server, url: server.url.href, [Symbol.asyncDispose]: () => server.stop(true) };
 }
@@ -74,7 +87,7 @@ test("its end is told with what it weighed", async () => {
           return DONE;
         },
         createFakeClock(),
-        (_end, bytes) => done.resolve(bytes),
+        { onDone: (_end, bytes) => done.resolve(bytes) },
       ),
   });
   const body = await (await fetch(server.url)).bytes();
@@ -135,19 +148,26 @@ describe("a silent agent", () => {
   });
 });
 
-test("a client that does not read holds the agent back, and loses nothing", async () => {
+test("a client that does not read holds the agent back, and loses nothing; what waits for it is counted", async () => {
+  const buffers = createBuffers(1_000_000);
+  let most = 0;
   const piece = "x".repeat(65_536);
   const total = 400;
   const held = Promise.withResolvers<void>();
   let sent = 0;
-  await using place = serve(async (sink) => {
-    for (; sent < total; sent += 1) {
-      const wait = sink(text(piece));
-      if (wait !== undefined) held.resolve();
-      await wait;
-    }
-    return DONE;
-  });
+  await using place = serve(
+    async (sink) => {
+      for (; sent < total; sent += 1) {
+        const wait = sink(text(piece));
+        if (wait !== undefined) held.resolve();
+        most = Math.max(most, buffers.used);
+        await wait;
+      }
+      return DONE;
+    },
+    createFakeClock(),
+    buffers,
+  );
   const { promise, resolve } = Promise.withResolvers<number>();
   const socket = connect(Number(new URL(place.url).port), "127.0.0.1");
   socket.write("GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n");
@@ -162,6 +182,7 @@ test("a client that does not read holds the agent back, and loses nothing", asyn
   socket.on("close", () => resolve(received));
   socket.resume();
   expect(await promise).toBe(total * piece.length);
+  expect([most, buffers.used]).toEqual([piece.length, 0]);
 });
 
 test("writes after the client has gone harm nobody", async () => {
