@@ -10,6 +10,7 @@ import { asUsage, exitCodeOf, failureText } from "./failure.ts";
 import type { ExitCode } from "./failure.ts";
 import { auditRoutes } from "./routes-audit.ts";
 import * as Client from "./routes-client.ts";
+import { connectCommand, disconnectCommand } from "./routes-connect.ts";
 import { keysRoutes, sessionsRoutes } from "./routes-control.ts";
 import * as Papers from "./routes-papers.ts";
 import * as Servers from "./routes-servers.ts";
@@ -20,6 +21,9 @@ export interface CliSettings {
   readonly io: Io;
   readonly env: Environment;
   readonly version: string;
+  /** The user's home folder. */
+  readonly home: string;
+  readonly platform: NodeJS.Platform;
   /** Throws `AppError` when the environment says nonsense about them. */
   findPaths(): Paths;
   readonly app: App;
@@ -30,7 +34,7 @@ const USAGE_CODES = new Set<number | string>([-5, -4]);
 
 /** Runs the command of `argv`, which does not hold the program's own name. */
 export async function runCli(argv: readonly string[], settings: CliSettings): Promise<ExitCode> {
-  const { io, env, version, app } = settings;
+  const { io, env, version, home, platform, app } = settings;
   let ownCode: ExitCode = 0;
   try {
     checkArguments(argv);
@@ -40,6 +44,8 @@ export async function runCli(argv: readonly string[], settings: CliSettings): Pr
       io,
       env,
       version,
+      home,
+      platform,
       app,
       paths: await asUsage(() => settings.findPaths()),
       setExitCode: (code) => {
@@ -78,6 +84,8 @@ function buildCommandLine(version: string): Application<CliContext> {
       sessions: sessionsRoutes,
       keys: keysRoutes,
       audit: auditRoutes,
+      connect: connectCommand,
+      disconnect: disconnectCommand,
       list: Client.listCommand,
       ps: Client.psCommand,
       show: Client.showCommand,

@@ -39,6 +39,9 @@ export interface CliContext extends ApplicationContext {
   readonly io: Io;
   readonly env: Environment;
   readonly paths: Paths;
+  /** The user's home folder: editors keep their settings in it. */
+  readonly home: string;
+  readonly platform: NodeJS.Platform;
   readonly version: string;
   readonly app: App;
   /** For a command that fails without a message of its own. */

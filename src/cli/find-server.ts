@@ -36,7 +36,10 @@ const KINDS: Readonly<Record<Need, readonly string[]>> = {
   health: ["up", "serve", "bridge"],
 };
 
-/** The base address, without a slash at its end. Throws `CommandError` for none or several, `UsageError` for a bad `url`. */
+/** No server runs here, and none was named. */
+export class NoServerError extends CommandError {}
+
+/** The base address, without a slash at its end. Throws `NoServerError` for none, `CommandError` for several, `UsageError` for a bad `url`. */
 export function findServer(
   need: Need,
   url: string | undefined,
@@ -50,7 +53,7 @@ export function findServer(
   const [first, ...others] = [...new Set(addresses.map((address) => checkUrl(address)))].toSorted();
   if (first === undefined) {
     const what = need === "sessions" ? "`mlp up` or `mlp bridge`" : "`mlp up` or `mlp serve`";
-    throw new CommandError(
+    throw new NoServerError(
       `no server is running here; start ${what}, or say where it is with --url`,
     );
   }

@@ -12,13 +12,16 @@ import { createProcessIo } from "./process-io.ts";
 /** Resolves when the command has ended and all that it wrote has left. */
 export async function runProgram(argv: readonly string[]): Promise<ExitCode> {
   const { env, platform } = process;
+  const home = homedir();
   keepLoopbackDirect(env);
   const io = createProcessIo(env);
   const exitCode = await runCli(argv, {
     io,
     env,
     version: VERSION,
-    findPaths: () => findPaths({ env, platform, home: homedir() }),
+    home,
+    platform,
+    findPaths: () => findPaths({ env, platform, home }),
     app: createApp(),
   });
   await io.flush();

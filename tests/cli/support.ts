@@ -45,6 +45,8 @@ export interface RunOptions {
   /** Gets what a SIGHUP would call. */
   readonly onReload?: (listener: () => void) => void;
   readonly home: FakeHome;
+  /** The user's home folder, where editors have their settings; one that is not there without it. */
+  readonly userHome?: string;
   readonly env?: Record<string, string>;
   readonly isTerminal?: boolean;
   /** What the person types, line by line. */
@@ -92,10 +94,14 @@ export async function mlp(argv: readonly string[], options: RunOptions): Promise
     },
   };
   const env = { ...options.env, MLP_HOME: home.path };
+  const userHome = options.userHome ?? join(home.path, "user");
   const code = await runCli(argv, {
     io,
     env,
     version: "1.2.3",
+    // Never the real one: commands write there.
+    home: userHome,
+    platform: process.platform,
     findPaths: () => findPaths({ env, platform: process.platform, home: "/nowhere" }),
     app: { startUp: noApp, startServe: noApp, startBridge: noApp, startAgent: noApp, ...app },
   });
