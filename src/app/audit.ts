@@ -111,7 +111,7 @@ export function repeatEntry(record: RepeatRecord): AuditEntry {
     requestSizeBytes: origin.bytes,
     promptHash: origin.promptHash,
     model: record.model,
-    errorDetails: `repeats ${record.repeats}`,
+    repeats: record.repeats,
   };
 }
 

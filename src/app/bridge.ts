@@ -4,6 +4,7 @@ import type { HubSocketData } from "../bridge/hub.ts";
 import { createHub } from "../bridge/hub.ts";
 import type { Hub } from "../bridge/hub.ts";
 import { linkLimits } from "../bridge/settings.ts";
+import type { Buffers } from "../engine/buffers.ts";
 import type { Sessions } from "../engine/sessions.ts";
 import { createSessions } from "../engine/sessions.ts";
 import { createPortApps, guarded } from "../http/app.ts";
@@ -39,6 +40,7 @@ export interface BridgeParts extends Base {
   readonly keys: KeyRing;
   readonly secrets: Secrets;
   readonly trail: Trail;
+  readonly buffers: Buffers;
   readonly failures: AuthFailures;
 }
 
@@ -71,6 +73,7 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
     random,
     log,
     version: VERSION,
+    buffered: (bytes) => parts.buffers.count(bytes),
     times: linkTiming(config).times,
     limits: { ...linkLimits(config.limits.body_bytes), answer_bytes: config.limits.frame_bytes },
   });

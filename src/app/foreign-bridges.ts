@@ -23,7 +23,7 @@ import { VERSION } from "./version.ts";
 /** What dialling a bridge needs. */
 export type DialParts = Pick<
   BridgeParts,
-  "config" | "system" | "log" | "shutdown" | "store" | "secrets" | "trail"
+  "config" | "system" | "log" | "shutdown" | "store" | "secrets" | "trail" | "buffers"
 >;
 
 export interface ForeignBridges {
@@ -124,6 +124,7 @@ function openOne(parts: DialParts, sessions: Sessions, entry: ForeignEntry): Ope
     random: system.random,
     log,
     openSocket: openBunSocket,
+    buffered: (bytes) => parts.buffers.count(bytes),
     onLink: (isUp) => attached.setUp(isUp),
   });
   const standing = grantStanding(sessions, bridge, entry);

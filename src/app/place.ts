@@ -1,5 +1,7 @@
 // What a server finds or makes in its folders before it serves: the store, the secrets, the client keys.
 
+import { createBuffers } from "../engine/buffers.ts";
+import type { Buffers } from "../engine/buffers.ts";
 import { createAuthFailures } from "../security/auth-failures.ts";
 import type { AuthFailures } from "../security/auth-failures.ts";
 import { createKeyRing } from "../security/keys.ts";
@@ -19,6 +21,7 @@ export interface Place {
   readonly secrets: Secrets;
   readonly keys: KeyRing;
   readonly trail: Trail;
+  readonly buffers: Buffers;
   /** Wrong keys, on whichever of our ports they are shown. */
   readonly failures: AuthFailures;
   readonly keyNotes: Pick<StartNotes, "apiKey" | "apiKeyFile">;
@@ -52,6 +55,7 @@ export async function openPlace(base: Base, owner: AuditOwner): Promise<Place> {
     secrets,
     keys: auditedKeys(keys, trail),
     trail,
+    buffers: createBuffers(config.limits.total_buffer_bytes),
     failures: createAuthFailures({ clock: system.clock }),
     keyNotes: { apiKey: secrets.apiKey.value, apiKeyFile: secrets.apiKey.file ?? null },
   };

@@ -2,7 +2,6 @@
 
 import type { Config } from "../config/schema.ts";
 import type { KeptResponse } from "../dialects/openai/responses-decode.ts";
-import { createBuffers } from "../engine/buffers.ts";
 import type { Buffers } from "../engine/buffers.ts";
 import { createCatalog } from "../engine/catalog.ts";
 import type { Catalog } from "../engine/catalog.ts";
@@ -68,6 +67,7 @@ export interface ProviderParts extends Base {
   readonly isDefault?: (session: Session) => boolean;
   readonly trail: Trail;
   readonly store: Store;
+  readonly buffers: Buffers;
   readonly failures: AuthFailures;
   /** Foreign bridges that register their sessions here, each by its own token. */
   readonly registrars?: readonly { readonly name: string; readonly token: string }[];
@@ -81,14 +81,13 @@ export interface Provider {
 
 /** @throws AppError saying what keeps it from starting */
 export async function openProvider(parts: ProviderParts): Promise<Provider> {
-  const { config, log, system, sessions, shutdown, keys, trail } = parts;
+  const { config, log, system, sessions, shutdown, keys, trail, buffers } = parts;
   const { limits } = config;
   const catalog = createCatalog({
     modelName: config.model.model_name,
     aliases: config.model.aliases,
     ...(parts.isDefault !== undefined && { isDefault: parts.isDefault }),
   });
-  const buffers = createBuffers(limits.total_buffer_bytes);
   const engine = createEngine({
     sessions,
     catalog,

@@ -78,7 +78,10 @@ function hubOf({ hub }: DialledHub): RemoteHub {
   return hub;
 }
 
-function dialHub({ config, system, log, shutdown }: DialParts, bridge: OwnBridge): RemoteHub {
+function dialHub(
+  { config, system, log, shutdown, buffers }: DialParts,
+  bridge: OwnBridge,
+): RemoteHub {
   const { url, token } = bridge;
   const hub = createRemoteHub({
     url,
@@ -88,6 +91,7 @@ function dialHub({ config, system, log, shutdown }: DialParts, bridge: OwnBridge
     random: system.random,
     log,
     openSocket: openBunSocket,
+    buffered: (bytes) => buffers.count(bytes),
     ...linkTiming(config),
     onState: reportLink(log, { url, secret: "MLP_BRIDGE_TOKEN" }),
   });

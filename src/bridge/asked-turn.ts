@@ -11,6 +11,8 @@ export interface AskedTurnEvents {
   read(bytes: number): void;
   /** The consumer went away before the end. */
   dropped(): void;
+  /** The queue has grown, or shrunk, by so many bytes on the wire; over the turn's life that is nothing. */
+  readonly buffered?: ((bytes: number) => void) | undefined;
 }
 
 export interface AskedTurn extends AsyncIterableIterator<TurnEvent> {
@@ -45,6 +47,7 @@ export function createAskedTurn(owner: AskedTurnEvents): AskedTurn {
     if (waiting === undefined) {
       queue.push(event);
       worth.push(bytes);
+      if (bytes > 0) owner.buffered?.(bytes);
       return;
     }
     reader = undefined;
@@ -80,8 +83,16 @@ export function createAskedTurn(owner: AskedTurnEvents): AskedTurn {
     head = 0;
   }
 
-  function abort(error: AppError): void {
+  /** What is queued is read by nobody. */
+  function drop(): void {
+    let unread = 0;
+    for (let index = head; index < worth.length; index += 1) unread += worth[index] ?? 0;
+    if (unread > 0) owner.buffered?.(-unread);
     clear();
+  }
+
+  function abort(error: AppError): void {
+    drop();
     if (ended) failure = error;
     else end(error);
   }
@@ -100,7 +111,10 @@ export function createAskedTurn(owner: AskedTurnEvents): AskedTurn {
     head += 1;
     if (head === queue.length) clear();
     else if (head === COMPACT_AT) compact();
-    if (bytes > 0) owner.read(bytes);
+    if (bytes > 0) {
+      owner.buffered?.(-bytes);
+      owner.read(bytes);
+    }
     return { done: false, value: event };
   }
 
@@ -125,7 +139,7 @@ export function createAskedTurn(owner: AskedTurnEvents): AskedTurn {
   }
 
   function leave(): Promise<Step> {
-    clear();
+    drop();
     if (begun && !ended) owner.dropped();
     begun = true;
     end(undefined);

@@ -54,6 +54,8 @@ export interface ConnectionOptions {
   readonly serve: Serve;
   readonly asker: Asker;
   readonly ids?: TurnIds;
+  /** Hears of what has arrived for turns and is not read yet: bytes more, or less. */
+  readonly buffered?: ((bytes: number) => void) | undefined;
   readonly on: ConnectionEvents;
 }
 
@@ -101,6 +103,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     ids,
     asker: options.asker,
     isClogged: () => socket.getBufferedAmount() > MAX_WAITING,
+    buffered: options.buffered,
   });
   const serving = createServing({
     serve: options.serve,

@@ -31,6 +31,8 @@ export interface ConsumingDeps {
   readonly asker: Asker;
   /** Whether so much waits to be sent that one more request would not help. */
   readonly isClogged: () => boolean;
+  /** Hears of what has arrived for turns and is not read yet: bytes more, or less. */
+  readonly buffered?: ((bytes: number) => void) | undefined;
 }
 
 export interface Consuming {
@@ -52,7 +54,8 @@ interface Asked {
   answered: boolean;
 }
 
-export function createConsuming({ step, ids, asker, isClogged }: ConsumingDeps): Consuming {
+export function createConsuming(deps: ConsumingDeps): Consuming {
+  const { step, ids, asker, isClogged, buffered } = deps;
   const turns = new Map<string, Asked>();
   /** Filled and emptied within one call: spares the hot path an array per chunk. */
   const scratch: TurnEvent[] = [];
@@ -64,6 +67,7 @@ export function createConsuming({ step, ids, asker, isClogged }: ConsumingDeps):
       begin: () => ask(turn, signal, events),
       read: (bytes) => step({ type: "consumed", id, bytes }),
       dropped: () => step({ type: "cancel", id, error: abortError(signal) }),
+      buffered,
     });
     return events;
   }

@@ -37,6 +37,8 @@ export interface ForeignBridgeOptions {
   readonly log: Log;
   readonly openSocket: OpenSocket;
   /** The link is there, or is no more: the agent can be reached or not. */
+  /** Hears of what has arrived for turns and is not read yet: bytes more, or less. */
+  readonly buffered?: ((bytes: number) => void) | undefined;
   onLink?(isUp: boolean): void;
 }
 
@@ -91,6 +93,7 @@ export function createForeignBridge(options: ForeignBridgeOptions): ForeignBridg
     hindrance,
     callId: () => random.id("call_"),
     limits: options.limits,
+    buffered: options.buffered,
   });
 
   const dialler = createDialler({

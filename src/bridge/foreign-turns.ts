@@ -32,6 +32,8 @@ export interface ForeignTurnsDeps {
   readonly hindrance: () => AppError | undefined;
   readonly callId: () => string;
   readonly limits: ForeignLimits;
+  /** Hears of what has arrived for turns and is not read yet: bytes more, or less. */
+  readonly buffered?: ((bytes: number) => void) | undefined;
 }
 
 export interface ForeignCounts {
@@ -87,6 +89,7 @@ export function createForeignTurns(deps: ForeignTurnsDeps): ForeignTurns {
         if (asked !== undefined) asked.waiting -= bytes;
       },
       dropped: () => over(id, { error: abortError(signal), tell: true }),
+      buffered: deps.buffered,
     });
     return events;
   }

@@ -28,6 +28,8 @@ export interface HubOptions {
   readonly maxLinks?: number;
   /** Bytes that may wait in one socket's buffer before the link is cut. */
   readonly bufferBytes?: number;
+  /** Hears of what has arrived for turns and is not read yet: bytes more, or less. */
+  readonly buffered?: ((bytes: number) => void) | undefined;
 }
 
 /** `server.upgrade(request, { data })` takes this; one per socket. */
@@ -110,6 +112,7 @@ export function createHub(options: HubOptions): Hub {
       decoder,
       socket,
       asker: { provider: "mcp-local-provider", label: version },
+      buffered: options.buffered,
       serve: serveProvider(sessions),
       ids,
       on: {

@@ -29,6 +29,8 @@ export interface RemoteHubOptions {
   readonly delays?: BackoffDelays;
   /** Milliseconds that an upgrade may take. */
   readonly connectMs?: number;
+  /** Hears of what has arrived for turns and is not read yet: bytes more, or less. */
+  readonly buffered?: ((bytes: number) => void) | undefined;
   onState?(state: DialState): void;
 }
 
@@ -93,6 +95,7 @@ export function createRemoteHub(options: RemoteHubOptions): RemoteHub {
       socket,
       serve: refuseTurns,
       asker: { provider: "mcp-local-provider", label: name },
+      buffered: options.buffered,
       on: {
         welcome: (frame) => {
           link = mine;

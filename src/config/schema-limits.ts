@@ -93,7 +93,7 @@ export const limits = closed(
       [16, 100_000],
     ),
     total_buffer_bytes: whole(
-      "Memory for request bodies, answers being collected and what slow clients have not read, over all requests. Beyond that no new request is taken.",
+      "Memory for request bodies, answers being collected, what bridges have sent ahead and what slow clients have not read, over all requests. Beyond that no new request is taken.",
       256 * MEBIBYTE,
       [16 * MEBIBYTE, 64 * 1024 * MEBIBYTE],
     ),

@@ -26,7 +26,7 @@ const provider = closed(
     host: text("Address that editors reach the provider at.", "127.0.0.1"),
     port: whole("Port of the provider; 0 picks a free one.", 11_434, PORT),
     debug: flag(
-      "Logs at level debug, whatever `logging.level` says, and serves a page about the routes at `/docs`.",
+      "Logs at level debug, whatever `logging.level` says, and serves a page about the routes at `/docs`, for a browser at `/k/<key>/docs`.",
       false,
     ),
     workers: Type.Integer({

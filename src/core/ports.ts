@@ -160,6 +160,8 @@ export interface AuditEntry {
   readonly completionTokens?: number | undefined;
   /** The counts are our estimate. */
   readonly tokensEstimated?: boolean | undefined;
+  /** The request whose outcome this one heard again. */
+  readonly repeats?: string | undefined;
   readonly errorDetails?: string | undefined;
   readonly securityFlags?: readonly string[] | undefined;
 }

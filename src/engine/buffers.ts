@@ -1,5 +1,6 @@
-// What all turns together hold in memory, in one account: request bodies, answers being collected, text that a slow
-// client has not read. Beyond the total nothing new begins; what runs keeps its own limits.
+// What all turns together hold in memory, in one account: request bodies, answers being collected, what a bridge has
+// sent and nobody has taken yet, text that a slow client has not read. Beyond the total nothing new begins; what runs
+// keeps its own limits.
 
 import { AppError } from "../core/error.ts";
 
@@ -14,6 +15,8 @@ export interface Buffers {
   open(bytes: number): Hold;
   /** For what has begun already: counted, and never refused. */
   hold(bytes: number): Hold;
+  /** What comes and goes in pieces, such as a queue: its pieces add up to nothing in the end. Never refused. */
+  count(bytes: number): void;
   readonly used: number;
 }
 
@@ -42,6 +45,9 @@ export function createBuffers(totalBytes: number): Buffers {
 
   return {
     hold,
+    count: (bytes) => {
+      used += bytes;
+    },
     open: (bytes) => {
       if (used + bytes > totalBytes) throw noMemory();
       return hold(bytes);

@@ -9,6 +9,7 @@ import type { Log } from "../core/ports.ts";
 import type { GuardCaller } from "../security/guard.ts";
 import { failureResponse } from "./failure.ts";
 import type { Fetcher, Refusal } from "./gate.ts";
+import { LIMIT_HEADERS } from "./limit-headers.ts";
 import type { Visits } from "./visit.ts";
 
 /** Elysia's routes as far as we read them: for the OpenAPI document, `Allow`, and the tests. */
@@ -110,8 +111,11 @@ function corsFor(visits: Visits) {
       "x-request-id",
       "request-id",
       "x-session-id",
+      "x-mlp-queued",
+      "x-mlp-notice",
       "retry-after",
       "openai-processing-ms",
+      ...LIMIT_HEADERS,
     ],
     credentials: false,
     maxAge: 600,

@@ -158,7 +158,9 @@ export const TurnsAnswer = closed(
         started_at: Time,
         state: Type.Union([Type.Literal("running"), Type.Literal("queued")]),
         position: Type.Optional(
-          Type.Integer({ description: "Of one that waits for room: from 1, as the keys take turns." }),
+          Type.Integer({
+            description: "Of one that waits for room: from 1, as the keys take turns.",
+          }),
         ),
         estimated_wait_ms: Type.Optional(
           orNull(

@@ -6,6 +6,16 @@ import type { RateState } from "../core/ports.ts";
 /** Whose route it is. */
 export type HeaderDialect = "openai" | "ollama" | "anthropic";
 
+const UNITS = ["requests", "tokens"] as const;
+
+/** Every name there is, for pages that have to be allowed to read them. */
+export const LIMIT_HEADERS: readonly string[] = UNITS.flatMap((unit) =>
+  ["limit", "remaining", "reset"].flatMap((what) => [
+    `x-ratelimit-${what}-${unit}`,
+    `anthropic-ratelimit-${unit}-${what}`,
+  ]),
+);
+
 /**
  * Both families on `/v1/*`, where clients of either kind come to the same address; OpenAI's alone on `/api/*`, as
  * Ollama has none of its own. Nothing for a limit that there is not. `now`: milliseconds since the epoch.
@@ -16,7 +26,7 @@ export function limitHeaders(
   now: number,
 ): Record<string, string> {
   const headers: Record<string, string> = {};
-  for (const unit of ["requests", "tokens"] as const) {
+  for (const unit of UNITS) {
     const { limit, remaining, resetMs } = standing(state, unit);
     if (limit === null) continue;
     headers[`x-ratelimit-limit-${unit}`] = String(limit);

@@ -39,7 +39,7 @@ interface Room {
 }
 
 const USUAL_ROOM: Room = { text: 512, flags: 16 };
-/** A character takes at most 6 bytes, so even twelve texts and four flags of nothing but escapes fit. */
+/** A character takes at most 6 bytes, so even thirteen texts and four flags of nothing but escapes fit. */
 const TIGHT_ROOM: Room = { text: 64, flags: 4 };
 
 /** The line of the record that follows `head`, without its line feed. Texts that are too long end in `…`. */
@@ -71,6 +71,7 @@ function encode({ entry, at, monotonic }: StampedEntry, head: ChainHead, room: R
     request_size_bytes: number(entry.requestSizeBytes),
     response_size_bytes: number(entry.responseSizeBytes),
     prompt_hash: text(entry.promptHash),
+    repeats: text(entry.repeats),
     error_details: text(entry.errorDetails),
     security_flags: entry.securityFlags?.slice(0, room.flags).map((flag) => cut(flag, room.text)),
     outcome: text(entry.outcome),

@@ -361,6 +361,9 @@ describe("where requests come from", () => {
     expect(answer.status).toBe(200);
     expect(answer.headers.get("access-control-allow-origin")).toBe(EDITOR);
     expect(answer.headers.get("access-control-expose-headers")).toContain("x-request-id");
+    expect(answer.headers.get("access-control-expose-headers")).toContain(
+      "x-ratelimit-remaining-tokens",
+    );
     const keyless = await ask(mlp, OPENAI, { body: chatBody("hello"), headers, key: null });
     expect(keyless.status).toBe(401);
   });

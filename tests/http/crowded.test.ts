@@ -168,14 +168,10 @@ test("a retry that hears an earlier outcome is on record by itself, and never as
   const ids = [first, second].map(({ headers }) => headers.get("x-request-id"));
   const records = auditOf(place).filter(({ event }) => event?.startsWith("model_request"));
   expect(
-    records.map(({ event, request_id, error_details }) => [
-      event,
-      request_id,
-      error_details ?? null,
-    ]),
+    records.map(({ event, request_id, repeats }) => [event, request_id, repeats ?? null]),
   ).toEqual([
     ["model_request", ids[0]!, null],
-    ["model_request_repeated", ids[1]!, `repeats ${ids[0]}`],
+    ["model_request_repeated", ids[1]!, ids[0]!],
   ]);
 });
 
