@@ -17,6 +17,8 @@ export function createPeerRule(networks: readonly string[] = []): PeerRule {
   for (const network of networks) add(allowed, network);
   return (address) => {
     if (address === undefined) return false;
+    // As nearly everybody comes.
+    if (address === "127.0.0.1" || address === "::1") return true;
     // A link-local address may carry the name of its interface: `fe80::1%eth0`.
     const [bare = ""] = address.split("%");
     const mapped = /^::ffff:([0-9.]+)$/i.exec(bare)?.[1] ?? bare;
