@@ -263,6 +263,8 @@ describe("the audit", () => {
       Array.from({ length: 20 }, (_, index) => place.post(CHAT, chat(`audited ${index}`))),
     );
     expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 200));
+    // The ends are written once the answers have gone out: before the next request is heard.
+    await fetch(`${place.api}/livez`);
     const file = `${place.home}/audit.jsonl`;
     const verified = await verifyAudit(file);
     expect(verified).toMatchObject({ ok: true });
