@@ -16,7 +16,7 @@ import type { Catalog } from "./catalog.ts";
 import { chooseSession, fitToModel, scopesFor } from "./choose-session.ts";
 import type { Choice, Wanted } from "./choose-session.ts";
 import type { OpenTurn, OpenTurns, QueueStanding } from "./open-turns.ts";
-import type { ParkedTurns } from "./parked.ts";
+import type { ParkedTurn, ParkedTurns } from "./parked.ts";
 import type { RateGate } from "./rate-gate.ts";
 import type { AdmissionRecord, RequestOrigin } from "./records.ts";
 import type { Attempt, Memory } from "./retries.ts";
@@ -104,7 +104,7 @@ export function createAdmission(deps: AdmissionDeps): Admit {
     caller: Caller,
     attempt: NewAttempt,
   ): Promise<AdmittedTurn> {
-    const claimed = request.kind === "chat" ? parked.claim(request, caller.keyId) : undefined;
+    const claimed = request.kind === "chat" ? parked.claim(request, caller) : undefined;
     const stop = createTurnStop();
     const taken: Taken = { reservation: undefined, held: undefined, open: undefined };
     try {
@@ -167,7 +167,7 @@ export function createAdmission(deps: AdmissionDeps): Admit {
       };
     } catch (error) {
       taken.reservation?.refund();
-      if (claimed !== undefined) parked.park(claimed.turn);
+      if (claimed !== undefined) giveBack(claimed.turn);
       stop.settle();
       taken.held?.release();
       if (taken.open !== undefined) openTurns.leave(taken.open);
@@ -177,6 +177,13 @@ export function createAdmission(deps: AdmissionDeps): Admit {
 
   function choose(wanted: Wanted): Choice {
     return chooseSession(wanted, sessions.list());
+  }
+
+  /** What was parked with a session that has gone meanwhile is of no use any more. */
+  function giveBack(turn: ParkedTurn): void {
+    const session = sessions.list().find(({ sessionId }) => sessionId === turn.sessionId);
+    if (session?.status === "active" && session.connected) parked.park(turn);
+    else parked.abandon(turn);
   }
 
   /** Counted at the session that is to answer: where it is another one by now, no longer at the first. */

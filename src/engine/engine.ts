@@ -15,7 +15,7 @@ import { refuseBadRules } from "./answer-rules.ts";
 import { createRateGate } from "./rate-gate.ts";
 import type { Rates } from "./rate-gate.ts";
 import type { AdmissionRecord, RepeatRecord, TurnRecord } from "./records.ts";
-import { failedEnd, replay, wasAbandoned } from "./repeats.ts";
+import { failedEnd, orGone, replay, wasAbandoned } from "./repeats.ts";
 import { createRetryGuard } from "./retries.ts";
 import type { Memory } from "./retries.ts";
 import type { TurnLimits } from "./run-turn.ts";
@@ -122,13 +122,14 @@ export function createEngine(deps: EngineDeps): Engine {
       limits: undefined,
       waitedMs: 0,
       run: async (sink) => {
-        const ending = await retries.whenEnded(known);
-        if (!wasAbandoned(known, ending)) return replay(known, ending, sink);
+        const { signal } = asked;
         try {
-          const turn = await admit(asked.request, asked.caller, asked.signal);
+          const ending = await orGone(retries.whenEnded(known), signal);
+          if (!wasAbandoned(known, ending)) return await replay(known, ending, { sink, signal });
+          const turn = await admit(asked.request, asked.caller, signal);
           return await turn.run(sink);
         } catch (error) {
-          return failedEnd(error, true);
+          return failedEnd(error, !known.started);
         }
       },
     };

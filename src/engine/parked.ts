@@ -1,6 +1,7 @@
 // Turns that ended waiting for the editor's tools, and the requests that bring the results.
 // Parked work belongs to its key and its session; ids of others are simply not known here.
 
+import { AppError } from "../core/error.ts";
 import type { ChatRequest, Part, ResumeRequest, ToolResult } from "../core/turn.ts";
 
 export interface ParkedTurn {
@@ -8,15 +9,22 @@ export interface ParkedTurn {
   readonly sessionId: string;
   readonly keyId: string;
   readonly callIds: readonly string[];
+  /** Called when the turn is forgotten without having been claimed: its agent waits for nothing. */
+  abandon(reason: AppError): void;
 }
 
 export interface ParkedTurns {
   park(turn: ParkedTurn): void;
-  /** The parked turn that this request's last tool results all belong to; it is handed out once. */
+  /**
+   * The parked turn that this request's last tool results all belong to; it is handed out once, to its own key, and not
+   * to a client that insists on another session.
+   */
   claim(
     request: ChatRequest,
-    keyId: string,
+    caller: { readonly keyId: string; readonly pin: string | undefined },
   ): { turn: ParkedTurn; resume: ResumeRequest } | undefined;
+  /** Forgets a turn, and tells its agent. */
+  abandon(turn: ParkedTurn): void;
   forgetSession(sessionId: string): void;
   readonly size: number;
 }
@@ -35,14 +43,22 @@ export function createParkedTurns(limit: number): ParkedTurns {
     turns.set(turn.turnId, turn);
     for (const callId of turn.callIds) byCall.set(callId, turn);
     const oldest = turns.values().next().value;
-    if (turns.size > limit && oldest !== undefined) forget(oldest);
+    if (turns.size > limit && oldest !== undefined) abandon(oldest);
   }
 
-  function claim(request: ChatRequest, keyId: string): ReturnType<ParkedTurns["claim"]> {
+  function abandon(turn: ParkedTurn): void {
+    forget(turn);
+    turn.abandon(new AppError("parked_turn_unknown", "Nobody will bring the results any more."));
+  }
+
+  function claim(
+    ...[request, { keyId, pin }]: Parameters<ParkedTurns["claim"]>
+  ): ReturnType<ParkedTurns["claim"]> {
     if (byCall.size === 0) return undefined;
     const results = lastToolResults(request);
     const turn = results[0] && byCall.get(results[0].toolCallId);
     if (turn === undefined || turn.keyId !== keyId) return undefined;
+    if (pin !== undefined && pin !== turn.sessionId) return undefined;
     const given = new Set(results.map((result) => result.toolCallId));
     if (!turn.callIds.every((callId) => given.has(callId))) return undefined;
     forget(turn);
@@ -57,12 +73,13 @@ export function createParkedTurns(limit: number): ParkedTurns {
   }
 
   function forgetSession(sessionId: string): void {
-    for (const turn of turns.values()) if (turn.sessionId === sessionId) forget(turn);
+    for (const turn of turns.values()) if (turn.sessionId === sessionId) abandon(turn);
   }
 
   return {
     park,
     claim,
+    abandon,
     forgetSession,
     get size() {
       return turns.size;

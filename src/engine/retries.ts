@@ -52,7 +52,8 @@ interface Entry extends Memory {
 }
 
 export function createRetryGuard(settings: RetrySettings): RetryGuard {
-  /** In the order of the turns' starts. */
+  /** In the order of the turns' starts. One prompt may have several, each known by another key. */
+  const entries = new Set<Entry>();
   const byFingerprint = new Map<string, Entry>();
   const byIdempotencyKey = new Map<string, Entry>();
 
@@ -77,8 +78,11 @@ export function createRetryGuard(settings: RetrySettings): RetryGuard {
 
   function remember(attempt: Attempt): Memory {
     prune();
+    const before = byFingerprint.get(attempt.fingerprint);
+    // Nobody can ask for it any more.
+    if (before !== undefined && idempotencyKey(before.attempt) === undefined) forget(before);
     const entry: Entry = { attempt, started: false, ending: undefined, endedAt: 0, joined: [] };
-    byFingerprint.delete(attempt.fingerprint);
+    entries.add(entry);
     byFingerprint.set(attempt.fingerprint, entry);
     const named = idempotencyKey(attempt);
     if (named !== undefined) byIdempotencyKey.set(named, entry);
@@ -87,8 +91,8 @@ export function createRetryGuard(settings: RetrySettings): RetryGuard {
 
   /** Old ones go first; those that are still running stay. */
   function prune(): void {
-    for (const entry of byFingerprint.values()) {
-      const isCrowded = byFingerprint.size >= settings.maxTurns;
+    for (const entry of entries) {
+      const isCrowded = entries.size >= settings.maxTurns;
       if (!isCrowded && isFresh(entry, settings.repeatMs)) return;
       if (entry.ending !== undefined) forget(entry);
     }
@@ -96,6 +100,7 @@ export function createRetryGuard(settings: RetrySettings): RetryGuard {
 
   function forget(entry: Entry): void {
     const { attempt } = entry;
+    entries.delete(entry);
     if (byFingerprint.get(attempt.fingerprint) === entry) byFingerprint.delete(attempt.fingerprint);
     const named = idempotencyKey(attempt);
     if (named !== undefined && byIdempotencyKey.get(named) === entry)

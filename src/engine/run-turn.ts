@@ -40,6 +40,8 @@ export type TurnEnd = {
       readonly outcome: "done";
       readonly result: TurnResult | undefined;
       readonly usage: Usage | undefined;
+      /** The id under which the agent ran it, where that is not the turn's own: it ran the fallback. */
+      readonly ranAs?: string;
     }
   | {
       readonly outcome: Exclude<Outcome, "done">;
@@ -91,15 +93,18 @@ export function runTurn(job: TurnJob, sink: Sink | undefined): Promise<TurnEnd> 
     };
     job.stop.onStop(fail);
     const answer = { progress, collector, sink };
+    let ranAs: string | undefined;
     const consumed = consume(job, answer).catch((error: unknown) => {
       if (!isForgotten(error, job, progress)) throw error;
+      ranAs = job.fallback.id;
       return consume({ ...job, turn: job.fallback }, answer);
     });
     consumed.then(
       ({ finish, result }) => {
         const { firstEventAt } = progress;
         const answered = collector.size;
-        end({ outcome: "done", result, usage: finish.usage, firstEventAt, answered });
+        const done = { outcome: "done", result, usage: finish.usage, firstEventAt } as const;
+        end({ ...done, answered, ...(ranAs !== undefined && { ranAs }) });
         job.stop.settle();
       },
       (caught: unknown) => {

@@ -45,6 +45,8 @@ export function createWrites({ store, clock, log, flushMs }: WritesDeps): Writes
   const counts = new Map<Entry, Counts>();
   const unsaved = new Set<Entry>();
   const moments = new Map<Entry, Moment>();
+  /** Moments that are over and on their way to the store. */
+  const ending = new Set<Promise<void>>();
   let cancelTimer: (() => void) | undefined;
   let closed = false;
 
@@ -96,12 +98,14 @@ export function createWrites({ store, clock, log, flushMs }: WritesDeps): Writes
   }
 
   async function flush(): Promise<void> {
-    const waiting = [...counts];
-    counts.clear();
     const records = [...unsaved];
     unsaved.clear();
+    // Begins with the records: the counts of theirs are in them, and no longer among those that wait.
+    const saved = records.map(saveLater);
+    const waiting = [...counts];
+    counts.clear();
     await Promise.all([
-      ...records.map(saveLater),
+      ...saved,
       ...waiting.map(async ([entry, sums]) => {
         try {
           const { sessionId, lastActivityAt } = entry.record;
@@ -129,7 +133,11 @@ export function createWrites({ store, clock, log, flushMs }: WritesDeps): Writes
     if (moments.get(entry)?.written !== written) return;
     moments.delete(entry);
     const { sessionId, lastActivityAt } = entry.record;
-    store.count(sessionId, requests, tokens, lastActivityAt).then(written.resolve, written.reject);
+    ending.add(written.promise);
+    store
+      .count(sessionId, requests, tokens, lastActivityAt)
+      .then(written.resolve, written.reject)
+      .finally(() => ending.delete(written.promise));
   }
 
   return {
@@ -179,6 +187,7 @@ export function createWrites({ store, clock, log, flushMs }: WritesDeps): Writes
       cancelTimer?.();
       cancelTimer = undefined;
       for (const [entry, moment] of moments) endMoment(entry, moment);
+      await Promise.allSettled(ending);
       await flush();
     },
   };

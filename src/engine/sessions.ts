@@ -4,13 +4,14 @@
 import { AppError } from "../core/error.ts";
 import type { Agent, Clock, Log, Random, SessionRegistry, SessionStore } from "../core/ports.ts";
 import type { Session } from "../core/session.ts";
-import { createBook } from "./sessions-book.ts";
+import { createBook, isRegistered } from "./sessions-book.ts";
 import type { Entry } from "./sessions-book.ts";
+import { checkClaims } from "./sessions-claims.ts";
 import { createEndings } from "./sessions-endings.ts";
 import { SESSION_DEFAULTS, checkPolicies, completeGrant } from "./sessions-grant.ts";
 import type { Grant, SessionPolicy, SessionSettings } from "./sessions-grant.ts";
 import { createDecisions } from "./sessions-decisions.ts";
-import { approvalDefaults, createJoins } from "./sessions-joins.ts";
+import { approvalDefaults, createJoins, withClaims } from "./sessions-joins.ts";
 import type { JoinsDeps } from "./sessions-joins.ts";
 import { createLeases } from "./sessions-leases.ts";
 import { createRegister } from "./sessions-registered.ts";
@@ -163,11 +164,13 @@ function administration({ book, endings, decisions, settings }: JoinsDeps): Admi
 }
 
 /** The later agent wins. @throws AppError why a session that has ended takes nobody */
-function attach({ book, endings, clock }: JoinsDeps, entry: Entry, agent: Agent): () => void {
+function attach(parts: JoinsDeps, entry: Entry, agent: Agent): () => void {
+  const { book, endings, clock } = parts;
   endings.expireIfDue(entry);
   const refusal = hasEnded(entry.record.status) ? refusalOf(entry.record) : undefined;
   if (refusal !== undefined) throw refusal;
   const attachment = { agent };
+  offer(parts, entry, agent);
   book.attach(entry, attachment);
   entry.seenAt = clock.monotonic();
   book.emit(entry);
@@ -177,6 +180,21 @@ function attach({ book, endings, clock }: JoinsDeps, entry: Entry, agent: Agent)
     entry.seenAt = clock.monotonic();
     book.emit(entry);
   };
+}
+
+/**
+ * The models are today's: an agent may learn of its own while it runs, and attaches again. Whoever decides about a
+ * session that waits has to look again; a foreign bridge said what its sessions offer when it registered them.
+ */
+function offer({ book, writes, hash }: JoinsDeps, entry: Entry, { info }: Agent): void {
+  const { record } = entry;
+  if (isRegistered(record)) return;
+  const { models } = checkClaims(info);
+  if (JSON.stringify(models) === JSON.stringify(record.models)) return;
+  const changed = withClaims(record, { ...record, models }, hash);
+  const { approvalHash } = record.status === "pending" ? changed : record;
+  book.change(entry, { models, approvalHash });
+  void writes.saveLater(entry);
 }
 
 function refuseUndecided(entry: Entry, step: string): void {

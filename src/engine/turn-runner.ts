@@ -77,10 +77,11 @@ export function createTurnRunner(deps: TurnRunnerDeps): RunJob {
   function park(end: Extract<TurnEnd, { outcome: "done" }>, open: OpenTurn): void {
     if (end.result?.finish.parked !== true) return;
     parked.park({
-      turnId: open.turnId,
+      turnId: end.ranAs ?? open.turnId,
       sessionId: open.sessionId,
       keyId: open.keyId,
       callIds: end.result.toolCalls.map((call) => call.id),
+      abandon: (reason) => open.stop.abandon(reason),
     });
   }
 

@@ -12,6 +12,8 @@ export interface TurnStop {
   onStop(listener: (reason: AppError) => void): void;
   /** From now on `stop` does nothing. */
   settle(): void;
+  /** Tells an agent that waits parked that nobody comes back for it: the turn itself has ended long ago. */
+  abandon(reason: AppError): void;
 }
 
 export function createTurnStop(): TurnStop {
@@ -37,6 +39,9 @@ export function createTurnStop(): TurnStop {
     settle: () => {
       settled = true;
       listener = undefined;
+    },
+    abandon: (given) => {
+      if (settled) controller.abort(given);
     },
   };
 }

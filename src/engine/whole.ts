@@ -13,7 +13,10 @@ export interface Collector {
   result(): TurnResult | undefined;
 }
 
-/** `limit` in UTF-16 code units of text, reasoning and arguments together. `held` is told of what is kept. */
+/** What a call takes beside its texts, so that calls of nothing are not free. */
+const CALL_SIZE = 64;
+
+/** `limit` in UTF-16 code units of text, ids, reasoning and arguments together. `held` is told of what is kept. */
 export function createCollector(limit: number, held: Pick<Hold, "grow">): Collector {
   let text = "";
   let reasoning = "";
@@ -21,11 +24,14 @@ export function createCollector(limit: number, held: Pick<Hold, "grow">): Collec
   let vectors: TurnResult["vectors"] = [];
   let finish: FinishEvent | undefined;
   let size = 0;
+  let kept = 0;
 
   function add(event: TurnEvent): boolean {
-    const more = sizeOf(event);
-    size += more;
-    if (size > limit) return false;
+    const said = sizeOf(event);
+    const more = said + (event.type === "tool-call-start" ? event.id.length + CALL_SIZE : 0);
+    size += said;
+    kept += more;
+    if (kept > limit) return false;
     if (more > 0) held.grow(more);
     switch (event.type) {
       case "text-delta":
@@ -55,7 +61,7 @@ export function createCollector(limit: number, held: Pick<Hold, "grow">): Collec
   }
 
   function result(): TurnResult | undefined {
-    if (finish === undefined || size > limit) return undefined;
+    if (finish === undefined || kept > limit) return undefined;
     const calls = toolCalls.map((call) => ({
       id: call.id,
       name: call.name,

@@ -183,6 +183,19 @@ describe("a turn", () => {
     const end = await turn.run(() => undefined);
     expect(end).toMatchObject({ outcome: "done", result: undefined });
   });
+
+  test("of nothing but ids of calls is bounded all the same", async () => {
+    const { engine } = setUp(async function* () {
+      for (let index = 0; index < 3; index += 1) {
+        yield { type: "tool-call-start", id: `${index}${"i".repeat(500)}`, name: "f" };
+      }
+      yield { type: "finish", reason: "tool_calls" };
+    });
+    const whole = await (await engine.admit(chat(), caller(), never)).run();
+    expect(whole).toMatchObject({ outcome: "error", error: { code: "agent_error" } });
+    const streamed = await (await engine.admit(chat(), caller(), never)).run(() => undefined);
+    expect(streamed).toMatchObject({ outcome: "done", result: undefined, answered: 3 });
+  });
 });
 
 describe("a turn is stopped", () => {
@@ -331,6 +344,20 @@ describe("before an agent starts", () => {
     expect(heard[0]).toEqual({ type: "text-delta", text: "once" });
     expect(turns).toHaveLength(1);
   });
+
+  test("a retry whose client goes away while it reads the answer ends", async () => {
+    const { engine } = setUp(() => says("once"));
+    await (await engine.admit(chat(), caller({ fingerprint: "same" }), never)).run();
+    const client = new AbortController();
+    const retry = await engine.admit(
+      chat(),
+      caller({ fingerprint: "same", retryCount: 1 }),
+      client.signal,
+    );
+    const end = retry.run(() => new Promise(() => undefined));
+    client.abort();
+    expect(await end).toMatchObject({ outcome: "client_cancelled" });
+  }, 1_000);
 });
 
 describe("a parked turn", () => {

@@ -407,7 +407,8 @@ describe("the memory that turns take", () => {
   });
 });
 
-test("a parked turn's results wait for its own session, and are not lost when they are refused", async () => {
+/** An agent that parks its first turn, holds the next ones up until `go`, and goes on with what is resumed. */
+function setUpParked(sessions: Session[] = [aSession()]) {
   const clock = createFakeClock();
   let isParked = true;
   const go = Promise.withResolvers<void>();
@@ -432,8 +433,9 @@ test("a parked turn's results wait for its own session, and are not lost when th
       yield { type: "finish", reason: "stop" };
     },
   };
+  const directory = createFakeDirectory(agent, sessions);
   const engine = createEngine({
-    sessions: createFakeDirectory(agent, [aSession()]),
+    sessions: directory,
     catalog: createCatalog({ modelName: undefined, aliases: {} }),
     clock,
     random: createFakeRandom(),
@@ -451,22 +453,60 @@ test("a parked turn's results wait for its own session, and are not lost when th
     onRepeat: () => undefined,
     onEnd: () => undefined,
   });
-  const results: ChatRequest = {
-    ...CHAT,
-    messages: [
-      ...CHAT.messages,
-      { role: "assistant", content: [], toolCalls: [{ id: "c1", name: "read", arguments: "{}" }] },
-      { role: "tool", toolCallId: "c1", content: [{ type: "text", text: "contents" }] },
-    ],
-  };
-  const parked = await engine.admit(CHAT, caller(), never);
-  await parked.run();
-  const busy = (await engine.admit(CHAT, caller(), never)).run();
-  const refused = engine.admit(results, caller(), never);
-  clock.advance(30_000);
-  await expect(refused).rejects.toMatchObject({ code: "too_busy" } satisfies Partial<AppError>);
-  go.resolve();
-  await busy;
-  await (await engine.admit(results, caller(), never)).run();
-  expect(resumed).toEqual([parked.id]);
+  return { clock, go, resumed, directory, engine };
+}
+
+const RESULTS: ChatRequest = {
+  ...CHAT,
+  messages: [
+    ...CHAT.messages,
+    { role: "assistant", content: [], toolCalls: [{ id: "c1", name: "read", arguments: "{}" }] },
+    { role: "tool", toolCallId: "c1", content: [{ type: "text", text: "contents" }] },
+  ],
+};
+
+describe("a parked turn's results", () => {
+  test("wait for its own session, and are not lost when they are refused", async () => {
+    const { engine, clock, go, resumed } = setUpParked();
+    const parked = await engine.admit(CHAT, caller(), never);
+    await parked.run();
+    const busy = (await engine.admit(CHAT, caller(), never)).run();
+    const refused = engine.admit(RESULTS, caller(), never);
+    clock.advance(30_000);
+    await expect(refused).rejects.toMatchObject({ code: "too_busy" } satisfies Partial<AppError>);
+    go.resolve();
+    await busy;
+    await (await engine.admit(RESULTS, caller(), never)).run();
+    expect(resumed).toEqual([parked.id]);
+  });
+
+  test("go to another session as a whole when their own ended while they waited", async () => {
+    const sessions = [aSession()];
+    const { engine, directory, go, resumed } = setUpParked(sessions);
+    await (await engine.admit(CHAT, caller(), never)).run();
+    const busy = (await engine.admit(CHAT, caller(), never)).run();
+    const refused = engine.admit(RESULTS, caller(), never);
+    sessions[0] = aSession({ status: "revoked" });
+    directory.change({ session: sessions[0] });
+    await expect(refused).rejects.toMatchObject({ code: "session_revoked" });
+    go.resolve();
+    await busy;
+    sessions.push(aSession({ sessionId: "s2" }));
+    const anew = await engine.admit(RESULTS, caller(), never);
+    expect(anew.sessionId).toBe("s2");
+    expect(await anew.run()).toMatchObject({ outcome: "done", result: { text: "done" } });
+    expect(resumed).toEqual([]);
+  });
+
+  test("never leave the session that their client insists on", async () => {
+    const sessions = [aSession(), aSession({ sessionId: "s2", createdAt: 2_000 })];
+    const { engine, go, resumed } = setUpParked(sessions);
+    const parked = await engine.admit(CHAT, caller(), never);
+    await parked.run();
+    go.resolve();
+    const pinned = await engine.admit(RESULTS, caller({ pin: "s2" }), never);
+    expect([parked.sessionId, pinned.sessionId]).toEqual(["s1", "s2"]);
+    await pinned.run();
+    expect(resumed).toEqual([]);
+  });
 });

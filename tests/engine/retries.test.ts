@@ -129,3 +129,15 @@ test("what is remembered is bounded, and running turns are never forgotten", () 
   expect(guard.find(attempt({ fingerprint: "f0", retryCount: 1 }))).toBeUndefined();
   expect(guard.find(attempt({ fingerprint: "f49", retryCount: 1 }))).toBeDefined();
 });
+
+test("what is remembered is bounded though one prompt comes again and again under new keys", () => {
+  const { guard } = setUp(3);
+  for (let index = 0; index < 50; index += 1) {
+    const memory = guard.remember(attempt({ idempotencyKey: `i${index}` }));
+    memory.started = true;
+    guard.end(memory, { result });
+  }
+  expect(guard.find(attempt({ idempotencyKey: "i0" }))).toBeUndefined();
+  expect(guard.find(attempt({ idempotencyKey: "i48" }))).toBeDefined();
+  expect(guard.find(attempt({ idempotencyKey: "i49" }))).toBeDefined();
+});

@@ -348,6 +348,18 @@ describe("a turn", () => {
     expect(house.store.records.get(id)).toMatchObject({ requestCount: 1, tokenCount: 42 });
   });
 
+  test("is counted once though its session could not be saved at first", async () => {
+    const house = await openHouse();
+    const { id } = await activeSession(house, { maxRequests: null });
+    (await hold(house, id)).settle(USAGE);
+    house.store.failing = true;
+    await house.sessions.suspend(id);
+    house.store.failing = false;
+    house.clock.advance(1_000);
+    await endOfMoment();
+    expect(house.store.records.get(id)).toMatchObject({ requestCount: 1, tokenCount: 42 });
+  });
+
   test("counts are not lost when the store is away for a while", async () => {
     const house = await openHouse();
     const { id } = await activeSession(house, { maxRequests: null });
@@ -718,6 +730,38 @@ describe("closing", () => {
     expect(house.store.records.get(id)).toMatchObject({ requestCount: 1, tokenCount: 42 });
     expect(house.clock.pending).toBe(0);
     expect(await codeOf(hold(house, id))).toBe("shutdown");
+  });
+
+  test("waits for a count that is on its way to a slow store", async () => {
+    const house = await openHouse();
+    const { id } = await activeSession(house, { maxRequests: 5, maxTokens: 1_000 });
+    const lease = await hold(house, id);
+    const release = house.store.hold();
+    lease.settle(USAGE);
+    let isClosed = false;
+    const closed = house.sessions.close().then(() => {
+      isClosed = true;
+    });
+    for (let turns = 0; turns < 20; turns += 1) await Promise.resolve();
+    expect(isClosed).toBe(false);
+    release();
+    await closed;
+    expect(house.store.records.get(id)).toMatchObject({ requestCount: 1, tokenCount: 42 });
+  });
+
+  test("writes a count once more that the store refused at its last moment", async () => {
+    const house = await openHouse();
+    const { id } = await activeSession(house, { maxRequests: 5, maxTokens: 1_000 });
+    const lease = await hold(house, id);
+    const { count } = house.store;
+    let refusals = 1;
+    house.store.count = (...args) => {
+      refusals -= 1;
+      return refusals < 0 ? count(...args) : Promise.reject(new Error("busy"));
+    };
+    lease.settle(USAGE);
+    await house.sessions.close();
+    expect(house.store.records.get(id)).toMatchObject({ tokenCount: 42 });
   });
 });
 
