@@ -21,6 +21,7 @@ import type { Health } from "../http/health.ts";
 import { createRequestWatch } from "../http/request-watch.ts";
 import { createRouteNames } from "../http/route-names.ts";
 import { healthRoutes, metricsRoutes } from "../http/routes-health.ts";
+import type { AgentSessionFigures } from "../observe/metric-figures.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Store } from "../store/sqlite.ts";
 import { addressOf } from "./address.ts";
@@ -63,6 +64,8 @@ export interface ProviderParts extends Base {
   /** Where the sessions are this process's own: their control routes are here too. */
   readonly administration: Sessions | undefined;
   readonly link: () => LinkHealth;
+  /** Where agents run in this process. */
+  readonly agentSessions?: () => AgentSessionFigures;
   /** Whose sessions the default model names mean; without it the oldest's. */
   readonly isDefault?: (session: Session) => boolean;
   readonly trail: Trail;
@@ -86,6 +89,7 @@ export async function openProvider(parts: ProviderParts): Promise<Provider> {
   const catalog = createCatalog({
     modelName: config.model.model_name,
     aliases: config.model.aliases,
+    contextLength: config.model.context_length,
     ...(parts.isDefault !== undefined && { isDefault: parts.isDefault }),
   });
   const engine = createEngine({

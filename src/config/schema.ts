@@ -6,6 +6,7 @@ import type { Static } from "@sinclair/typebox";
 
 import { SCOPES } from "../core/session.ts";
 import { closed, flag, nullable, text, texts, whole } from "./builders.ts";
+import { agents } from "./schema-agents.ts";
 import { audit } from "./schema-audit.ts";
 import { mcp } from "./schema-bridges.ts";
 import { limits, rateLimiting } from "./schema-limits.ts";
@@ -165,8 +166,13 @@ const model = closed(
         "Further model names: the name that an editor asks for, and the model that it means.",
       default: {},
     }),
+    context_length: whole(
+      "Tokens that editors are told a model takes whose agent does not say. Some take silence for 4,096.",
+      128_000,
+      [1_024, 100_000_000],
+    ),
   },
-  "Names of models.",
+  "Models as editors see them.",
 );
 
 const bridge = closed(
@@ -176,36 +182,6 @@ const bridge = closed(
   },
   "The WebSocket hub where agents and providers meet.",
 );
-
-/** What `--agent` takes, too. See agent-spec.ts. */
-export const AGENT_SPEC_PATTERN = "^(rehearsal|none|openai:https?://\\S+)$";
-
-const agentSpec = Type.String({
-  pattern: AGENT_SPEC_PATTERN,
-  expects: "`rehearsal`, `none` or `openai:<base address>[#model]`",
-});
-
-const agentObject = closed(
-  {
-    connector: Type.Literal("openai"),
-    base_url: Type.String({
-      ...HTTP_ADDRESS,
-      description: "Address of the upstream, with its /v1.",
-    }),
-    model: Type.Optional(
-      Type.String({ minLength: 1, description: "The one model to offer; all of them without it." }),
-    ),
-    api_key: Type.Optional(Type.String({ minLength: 1, description: "Key for the upstream." })),
-    label: Type.Optional(Type.String({ minLength: 1, description: "Name to show to people." })),
-  },
-  "An OpenAI-compatible upstream.",
-);
-
-const agents = Type.Array(Type.Union([agentSpec, agentObject]), {
-  description:
-    "Agents that `mlp up` starts, the first being the default. Empty: the rehearsal agent.",
-  default: [],
-});
 
 const store = closed(
   {

@@ -23,6 +23,8 @@ export interface CatalogSettings {
   readonly aliases: Readonly<Record<string, string>>;
   /** Whose sessions the default names mean; without it, and where none of them fits, the oldest's. */
   readonly isDefault?: (session: Session) => boolean;
+  /** What is said of a model whose agent does not say how much it takes, in tokens. Without it: nothing. */
+  readonly contextLength?: number;
 }
 
 export interface ListedModel {
@@ -79,7 +81,7 @@ export function createCatalog(settings: CatalogSettings): Catalog {
       if (source === undefined || listed.has(key)) return;
       listed.set(key, { ...source, model: { ...source.model, id: name } });
     };
-    const offered = offeredModels(sessions, isDefault);
+    const offered = offeredModels(sessions, settings);
     const { modelName = DEFAULT_NAMES[0] } = settings;
     for (const name of [modelName, DEFAULT_NAMES[0], ...EDITOR_NAMES]) {
       add(name, meant(name, offered));
@@ -93,7 +95,7 @@ export function createCatalog(settings: CatalogSettings): Catalog {
   }
 
   function find(name: string, sessions: readonly Session[]): ListedModel | undefined {
-    const source = meant(name, offeredModels(sessions, isDefault));
+    const source = meant(name, offeredModels(sessions, settings));
     return source && { ...source, model: { ...source.model, id: name } };
   }
 
@@ -108,10 +110,17 @@ export function createCatalog(settings: CatalogSettings): Catalog {
 
 function offeredModels(
   sessions: readonly Session[],
-  isDefault: CatalogSettings["isDefault"] = () => false,
+  { isDefault = () => false, contextLength }: CatalogSettings,
 ): readonly ListedModel[] {
   return sessions
     .filter(isListed)
     .toSorted((a, b) => Number(isDefault(b)) - Number(isDefault(a)) || a.createdAt - b.createdAt)
-    .flatMap((session) => session.models.map((model) => ({ model, connector: session.connector })));
+    .flatMap(({ models, connector }) =>
+      models.map((model) => ({ model: withContext(model, contextLength), connector })),
+    );
+}
+
+function withContext(model: Model, contextLength: number | undefined): Model {
+  if (contextLength === undefined || model.contextLength !== undefined) return model;
+  return { ...model, contextLength };
 }

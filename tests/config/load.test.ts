@@ -156,7 +156,7 @@ describe("a mistake in the file is one line with file, line and key", () => {
     ],
     [
       "agents:\n  - rehersal\n",
-      "2: agents[0]: expected `rehearsal`, `none` or `openai:<base address>[#model]` or a block of keys",
+      "2: agents[0]: expected `rehearsal`, `cursor`, `acp:<command line>`, `none` or `openai:<base address>[#model]` or a block of keys",
     ],
     [
       "agents:\n  - rehearsal\n  - connector: openai\n    base-url: http://127.0.0.1\n",
@@ -259,7 +259,10 @@ describe("what YAML leaves open", () => {
 
   test("a date and the word no stay text", () => {
     const path = write("model:\n  model_name: 2026-11-22\n  aliases: { a: no }\n");
-    expect(load({ path }).config.model).toEqual({ model_name: "2026-11-22", aliases: { a: "no" } });
+    expect(load({ path }).config.model).toMatchObject({
+      model_name: "2026-11-22",
+      aliases: { a: "no" },
+    });
   });
 
   test("anchors work", () => {
@@ -312,8 +315,8 @@ describe("the environment", () => {
     ["MLP_MODEL_ALIASES", "nonsense", "expected a block of keys, got text"],
     [
       "MLP_AGENTS",
-      "cursor",
-      "expected `rehearsal`, `none` or `openai:<base address>[#model]` or a block of keys",
+      "curser",
+      "expected `rehearsal`, `cursor`, `acp:<command line>`, `none` or `openai:<base address>[#model]` or a block of keys",
     ],
   ])("refuses %s=%s", (name, value, expected) => {
     expect(complaint({ env: { [name]: value } })).toBe(`${name}: ${expected}`);
@@ -357,12 +360,11 @@ describe("agent specs", () => {
     expect(parseAgentSpec("none")).toEqual({ connector: "none" });
     expect(parseAgentSpec("openai:http://127.0.0.1:1/v1")).toEqual({
       connector: "openai",
-      baseUrl: "http://127.0.0.1:1/v1",
+      upstreams: [{ baseUrl: "http://127.0.0.1:1/v1" }],
     });
     expect(parseAgentSpec("openai:https://a.example/v1#vendor/model:1#x")).toEqual({
       connector: "openai",
-      baseUrl: "https://a.example/v1",
-      model: "vendor/model:1#x",
+      upstreams: [{ baseUrl: "https://a.example/v1", model: "vendor/model:1#x" }],
     });
   });
 
@@ -372,10 +374,26 @@ describe("agent specs", () => {
     "openai:",
     "openai:ftp://x",
     "openai:http://a b",
-    "cursor",
-    "acp:gemini --acp",
+    "curser",
+    "acp:",
+    "acp: ",
+    "acp:'gemini",
+    "mcp",
   ])("%j is refused", (spec) => {
     expect(() => parseAgentSpec(spec)).toThrow(AppError);
+  });
+
+  test("name a command that speaks ACP, as a line or as a list", () => {
+    const command = ["my agent", "--acp"];
+    expect(parseAgentSpec("acp:'my agent' --acp")).toEqual({ connector: "acp", command });
+    const path = write(
+      "agents:\n  - acp:a b\n  - connector: acp\n    command: a b\n    workspace: /srv/code\n  - connector: acp\n    command: [my agent, --acp]\n",
+    );
+    expect(load({ path }).config.agents.map(agentSpecOf)).toEqual([
+      { connector: "acp", command: ["a", "b"] },
+      { connector: "acp", command: ["a", "b"], workspace: "/srv/code" },
+      { connector: "acp", command },
+    ]);
   });
 
   test("have an object form in the file", () => {
@@ -383,7 +401,11 @@ describe("agent specs", () => {
       "agents:\n  - connector: openai\n    base_url: http://127.0.0.1:1/v1\n    api_key: k\n    label: L\n",
     );
     expect(load({ path }).config.agents.map(agentSpecOf)).toEqual([
-      { connector: "openai", baseUrl: "http://127.0.0.1:1/v1", apiKey: "k", label: "L" },
+      {
+        connector: "openai",
+        upstreams: [{ baseUrl: "http://127.0.0.1:1/v1", apiKey: "k" }],
+        label: "L",
+      },
     ]);
   });
 });

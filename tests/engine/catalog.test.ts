@@ -45,6 +45,15 @@ describe("the names of the default agent", () => {
   });
 });
 
+test("a model whose agent does not say how much it takes is shown with the configured figure", () => {
+  const told = createCatalog({ modelName: undefined, aliases: {}, contextLength: 32_000 });
+  const silent = aSession({ models: [{ id: "silent", capabilities: ["completion"] }] });
+  const shown = told.list([silent, second]).map(({ model }) => [model.id, model.contextLength]);
+  expect(shown).toContainEqual(["silent", 32_000]);
+  expect(shown).toContainEqual(["sonnet-4.5", 64_000]);
+  expect(told.find("silent", [silent])?.model.contextLength).toBe(32_000);
+});
+
 describe("an alias", () => {
   const own = createCatalog({
     modelName: "cursor-agent",
