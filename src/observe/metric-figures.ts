@@ -52,6 +52,14 @@ export interface AuditFigures {
   readonly waiting: number;
 }
 
+/** Chats, by whether an agent of this process went on in a session that knew the conversation. They never go down. */
+export interface AgentSessionFigures {
+  readonly hits: number;
+  readonly misses: number;
+  /** What opening sessions for the hits would have taken, in milliseconds. */
+  readonly savedMs: number;
+}
+
 /** What is looked up when somebody asks. Never called before the first question. */
 export interface MetricSources {
   readonly sessions: () => readonly { readonly status: SessionStatus }[];
@@ -60,6 +68,7 @@ export interface MetricSources {
   readonly turnsWaiting: () => number;
   readonly link: () => LinkFigures;
   readonly audit?: () => AuditFigures;
+  readonly agentSessions?: () => AgentSessionFigures;
 }
 
 /** `GET /metrics` as JSON, the first guide's document. All since the start; 0 where nothing was measured. */

@@ -29,6 +29,7 @@ export function gatherMetrics(parts: Gathered): readonly MetricData[] {
     one(METRICS.sessionsCreated, parts.sessionsCreated),
     dataOf(METRICS.sessions, sessionCounts(sources)),
     ...linkMetrics(sources),
+    ...agentSessionMetrics(sources),
     ...auditMetrics(sources),
     one(METRICS.cpu, parts.process.cpuSeconds()),
     one(METRICS.memory, parts.process.residentBytes()),
@@ -53,6 +54,18 @@ function linkMetrics(sources: MetricSources): readonly MetricData[] {
     ]),
     one(METRICS.linkPending, link.pendingRequests),
     one(METRICS.linkStreams, link.activeStreams),
+  ];
+}
+
+function agentSessionMetrics({ agentSessions }: MetricSources): readonly MetricData[] {
+  if (agentSessions === undefined) return [];
+  const { hits, misses, savedMs } = agentSessions();
+  return [
+    dataOf(METRICS.agentSessions, [
+      { value: hits, labels: { result: "hit" } },
+      { value: misses, labels: { result: "miss" } },
+    ]),
+    one(METRICS.agentSessionsSaved, savedMs / 1_000),
   ];
 }
 

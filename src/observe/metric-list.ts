@@ -82,6 +82,16 @@ export const METRICS = {
     gauge("turns"),
     "Turns that wait for room at an agent.",
   ),
+  agentSessions: metric(
+    "mlp_agent_sessions_total",
+    counter("chats", "result"),
+    "Chats with coding agents of this process: hit, where one went on in a session that knew the conversation, or miss.",
+  ),
+  agentSessionsSaved: metric(
+    "mlp_agent_session_saved_seconds_total",
+    counter(seconds),
+    "What opening sessions for the hits would have taken, each as long as the last one that was opened.",
+  ),
   duration: metric(
     "gen_ai_server_request_duration_seconds",
     histogram(seconds, TURN_SECONDS, [...GEN_AI, "error_type"]),

@@ -15,9 +15,11 @@ const audit = await openAudit({
   rotateBytes: Number(rotateBytes),
   keep: 0,
 });
+const TOGETHER = Array.from({ length: 5 }, (_, index) => ({ ...TURN, requestId: `turn_${index}` }));
 const tell = (): void => void writeSync(1, `${audit.status().seq}\n`);
 for (let index = 0; ; index += 1) {
   if (index % 8 === 7) await audit.writeThrough(TURN);
+  else if (index % 8 === 3) await Promise.all(TOGETHER.map((entry) => audit.writeTogether(entry)));
   else audit.write({ ...TURN, userAgent: "x".repeat(index % 500) });
   tell();
   if (index % 16 === 0) await new Promise((resolve) => setImmediate(resolve));

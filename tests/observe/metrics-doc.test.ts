@@ -56,6 +56,7 @@ async function exposed(): Promise<ReadonlyMap<string, Exposed>> {
   const { metrics, clock } = createBench({
     sessions: () => [{ status: "active" }],
     audit: () => ({ healthy: true, seq: 1, unsynced: 0, waiting: 0 }),
+    agentSessions: () => ({ hits: 1, misses: 1, savedMs: 1 }),
   });
   metrics.recordRequest(aRequest());
   metrics.recordRefusal("rate_limited", "default");

@@ -1,0 +1,175 @@
+// One prompt in one session of an ACP agent, as the events of a turn. The answer to `session/prompt` is the turn's end.
+
+import { AppError } from "../core/error.ts";
+import type { FinishEvent, FinishReason, TurnEvent, Usage } from "../core/event.ts";
+import { isJsonObject } from "../core/json.ts";
+import type { Clock, Log } from "../core/ports.ts";
+import { abortError } from "./abort.ts";
+import type { AcpErrors } from "./acp-errors.ts";
+import type { AcpListener } from "./acp-link.ts";
+import type { AcpToolCall } from "./acp-permission.ts";
+import { choosePermission, isServerTool, missingScope, toolCallOf } from "./acp-permission.ts";
+import type { AcpBlock } from "./acp-prompt.ts";
+import type { AcpSession } from "./acp-session.ts";
+import { decodeUpdate, short } from "./acp-updates.ts";
+import { usageOfAnswer } from "./acp-usage.ts";
+import type { EventQueue } from "./event-queue.ts";
+import { createEventQueue } from "./event-queue.ts";
+
+export interface AcpTurn {
+  readonly session: AcpSession;
+  readonly prompt: readonly AcpBlock[];
+  readonly scopes: readonly string[];
+  /** The servers that the session was given: their tools are no tools of the agent's. */
+  readonly servers: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+export interface TurnDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly errors: AcpErrors;
+  /** How long the agent may take to end a turn that was cancelled, in milliseconds. */
+  readonly cancelMs: number;
+  /** The agent did not. */
+  readonly onDeaf: (session: AcpSession) => void;
+}
+
+/** UTF-16 code units that may wait for a slow reader. */
+const MOST_WAITING = 8 * 1024 * 1024;
+const MOST_CALLS = 1_000;
+
+export async function* runPrompt(turn: AcpTurn, deps: TurnDeps): AsyncGenerator<TurnEvent> {
+  const { session, prompt, signal } = turn;
+  const { link } = session.process;
+  const queue = createEventQueue(MOST_WAITING);
+  const hearing = listener(turn, queue, deps.log);
+  const deafen = link.listen(session.id, hearing);
+  const onAbort = (): void => queue.abort(abortError(signal));
+  signal.addEventListener("abort", onAbort, { once: true });
+  let isSettled = false;
+  const settled = link
+    .request("session/prompt", { sessionId: session.id, prompt })
+    .then(
+      (answer) => queue.finish(finishOf(answer, hearing.usage())),
+      (error: unknown) => queue.fail(error as AppError),
+    )
+    // An answer that makes no sense is a failure, too.
+    .catch((error: unknown) => queue.fail(error as AppError))
+    .finally(() => {
+      isSettled = true;
+    });
+  try {
+    while (true) {
+      for (const event of await queue.take()) {
+        yield event;
+        if (signal.aborted) throw abortError(signal);
+        if (event.type === "finish") return;
+      }
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    hearing.cancel();
+    if (!isSettled && link.isOpen) {
+      link.notify("session/cancel", { sessionId: session.id });
+      if (!(await within(settled, deps))) deps.onDeaf(session);
+    }
+    deafen();
+  }
+}
+
+async function within(settled: Promise<void>, { clock, cancelMs }: TurnDeps): Promise<boolean> {
+  const late = Promise.withResolvers<false>();
+  const cancel = clock.timer(cancelMs, () => late.resolve(false));
+  const isInTime = await Promise.race([settled.then(() => true), late.promise]);
+  cancel();
+  return isInTime;
+}
+
+interface TurnListener extends AcpListener {
+  usage(): Usage | undefined;
+  /** From here on nothing is granted. */
+  cancel(): void;
+}
+
+function listener(
+  { session, scopes, servers }: AcpTurn,
+  queue: EventQueue,
+  log: Log,
+): TurnListener {
+  const calls = new Map<string, AcpToolCall>();
+  let usage: Usage | undefined;
+  let isCancelled = false;
+  let lineIsOpen = false;
+
+  const isServers = (call: AcpToolCall): boolean =>
+    servers.some((server) => isServerTool(call, server));
+
+  /** Notes stand on lines of their own among the reasoning. */
+  function note(text: string): void {
+    queue.push({ type: "reasoning-delta", text: `${lineIsOpen ? "\n" : ""}${text}\n` });
+    lineIsOpen = false;
+  }
+
+  /** A permission request and later updates may name a call by its id alone. */
+  function remember(value: unknown): AcpToolCall {
+    const call = toolCallOf(value);
+    const id = isJsonObject(value) ? value["toolCallId"] : undefined;
+    if (typeof id !== "string") return call;
+    const before = calls.get(id);
+    const known = {
+      kind: call.kind === "other" ? (before?.kind ?? call.kind) : call.kind,
+      title: call.title || (before?.title ?? ""),
+      names: call.names.length > 0 ? call.names : (before?.names ?? []),
+    };
+    if (calls.size < MOST_CALLS) calls.set(id, known);
+    return known;
+  }
+
+  const view = { callOf: remember, isHidden: isServers };
+  return {
+    update: (update) => {
+      const news = decodeUpdate(update, view);
+      if (news.mode !== undefined) session.mode = news.mode;
+      if (news.usage !== undefined) ({ usage } = news);
+      if (news.text !== undefined) queue.push({ type: "text-delta", text: news.text });
+      if (news.thought !== undefined) {
+        queue.push({ type: "reasoning-delta", text: news.thought });
+        lineIsOpen = !news.thought.endsWith("\n");
+      }
+      if (news.note !== undefined) note(news.note);
+    },
+    permission: ({ toolCall, options }) => {
+      if (isCancelled) return { outcome: "cancelled" };
+      const call = remember(toolCall);
+      const missing = isServers(call) ? undefined : missingScope(call, scopes);
+      log.debug({ kind: call.kind, missing }, "agent asked for permission");
+      if (missing !== undefined) {
+        note(`[refused] ${short(call.title || call.kind)} (needs the scope ${missing})`);
+      }
+      return choosePermission(options, missing === undefined);
+    },
+    usage: () => usage,
+    cancel: () => {
+      isCancelled = true;
+    },
+  };
+}
+
+const REASONS: Readonly<Record<string, FinishReason>> = {
+  end_turn: "stop",
+  max_tokens: "length",
+  max_turn_requests: "length",
+  refusal: "content_filter",
+};
+
+function finishOf(answer: unknown, seen: Usage | undefined): FinishEvent {
+  const said = isJsonObject(answer) ? answer["stopReason"] : undefined;
+  const stop = typeof said === "string" ? said : "";
+  if (stop === "cancelled") {
+    throw new AppError("agent_error", "The agent cancelled the turn by itself: ask again.");
+  }
+  const usage = usageOfAnswer(answer) ?? seen;
+  const reason = Object.hasOwn(REASONS, stop) ? REASONS[stop] : undefined;
+  return { type: "finish", reason: reason ?? "stop", ...(usage !== undefined && { usage }) };
+}
