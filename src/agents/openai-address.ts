@@ -29,6 +29,11 @@ export function toBaseUrl(address: string): string {
   return `${url.origin}${VERSION_SEGMENT.test(path) ? path : `${path}/v1`}`;
 }
 
+/** Where a server has its own routes, beside the OpenAI ones: a base address without its version. */
+export function toRootUrl(baseUrl: string): string {
+  return baseUrl.replace(/\/v\d+[a-z]*\d*$/i, "");
+}
+
 function refuse(problem: string): AppError {
   return new AppError("invalid_request", `The upstream's base address ${problem}.`);
 }

@@ -1,50 +1,77 @@
-// The requests that are made of an upstream: its model list, and a turn's one POST. Keeps what it learned of the
-// upstream's habits; knows nothing of what an answer means.
+// The requests that are made of one upstream, with its own key: what it lists, what it says of itself, and a turn's
+// POST. Keeps what it learned of the upstream's habits; knows nothing of what an answer means, nor of other upstreams.
 
-import type { AppError } from "../core/error.ts";
-import { type JsonValue, parseJson } from "../core/json.ts";
-import type { Model } from "../core/model.ts";
+import { AppError } from "../core/error.ts";
+import { type JsonObject, type JsonValue, parseJson } from "../core/json.ts";
 import type { Clock, Log } from "../core/ports.ts";
 import type { TurnRequest } from "../core/turn.ts";
+import { abortError } from "./abort.ts";
+import { toRootUrl } from "./openai-address.ts";
 import type { ReasoningName } from "./openai-delta.ts";
 import { encodeRequest, isPlain } from "./openai-encode.ts";
 import type { UpstreamErrors } from "./openai-errors.ts";
 import { type Exchange, type Fetch, createExchange } from "./openai-exchange.ts";
+import {
+  type UpstreamFailure,
+  isMovableStatus,
+  retryAfterOf,
+  wasNeverSent,
+} from "./openai-failover.ts";
 import {
   type Habits,
   NO_HABITS,
   learnFromMissingRoute,
   learnFromRefusal,
 } from "./openai-habits.ts";
+import type { UpstreamModel } from "./openai-models.ts";
+
+/** An answer whose status is 2xx, or why there is none. */
+export type Sent = { readonly response: Response } | { readonly failure: UpstreamFailure };
+
+/** A list as it came, `undefined` for what is no JSON; or why there is none. */
+export type Listed =
+  { readonly list: JsonValue | undefined } | { readonly failure: UpstreamFailure };
 
 export interface UpstreamClient {
-  /** `GET /models`, parsed; `undefined` for what is no JSON. Whatever fails is an `AppError`. */
-  readonly listModels: () => Promise<JsonValue | undefined>;
-  /** The answer to a turn, its status being 2xx. Throws `AppError` for a refusal, and whatever `fetch` throws. */
-  readonly post: (exchange: Exchange, request: TurnRequest, model: Model) => Promise<Response>;
+  /** `GET /models`. */
+  readonly listModels: (signal: AbortSignal) => Promise<Listed>;
+  /** A route beside the OpenAI ones, POST with a body; `undefined` for whatever is no JSON answer. */
+  readonly ask: (
+    path: string,
+    signal: AbortSignal,
+    body?: JsonObject,
+  ) => Promise<JsonValue | undefined>;
+  /** Sends a turn. Throws only once the turn is cancelled. */
+  readonly post: (exchange: Exchange, question: Question, signal: AbortSignal) => Promise<Sent>;
   readonly readJson: (exchange: Exchange, response: Response) => Promise<JsonValue | undefined>;
   readonly learnReasoningName: (name: ReasoningName) => void;
+}
+
+export interface Question {
+  readonly request: TurnRequest;
+  /** The upstream's own. */
+  readonly model: UpstreamModel;
 }
 
 export interface UpstreamClientOptions {
   /** As `toBaseUrl` gives it. */
   readonly baseUrl: string;
   readonly apiKey: string | undefined;
+  /** How long it may take to give its list, in milliseconds. */
+  readonly connectMs: number;
   readonly errors: UpstreamErrors;
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly log: Log;
-  /** `error` of a failed exchange as an `AppError`. */
-  readonly failureOf: (error: unknown, signal: AbortSignal) => AppError;
 }
 
 const ERROR_BYTES = 64 * 1024;
 /** Vectors are long: 2,048 of 1,536 numbers are some 40 MB of JSON. */
 const ANSWER_BYTES = 64 * 1024 * 1024;
-const DISCOVERY_MS = 10_000;
 
 export function createUpstreamClient(options: UpstreamClientOptions): UpstreamClient {
-  const { baseUrl, apiKey, errors, fetch, clock, log, failureOf } = options;
+  const { baseUrl, apiKey, connectMs, errors, fetch, clock, log } = options;
+  const rootUrl = toRootUrl(baseUrl);
   const headers = {
     accept: "application/json, text/event-stream",
     ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
@@ -57,48 +84,115 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     return parseJson(text);
   }
 
-  async function listModels(): Promise<JsonValue | undefined> {
-    const { signal } = new AbortController();
+  /** What goes wrong in an exchange is the upstream's doing, unless the turn was cancelled. */
+  function failureOf(cause: unknown, signal: AbortSignal): UpstreamFailure {
+    if (signal.aborted) throw abortError(signal);
+    if (cause instanceof AppError)
+      return { error: cause, reason: "makes no sense", movable: false };
+    const movable = wasNeverSent(cause);
+    const reason = movable ? "cannot be reached" : "closed the connection";
+    return { error: errors.unreachable(cause), reason, movable };
+  }
+
+  async function refusalOf(
+    exchange: Exchange,
+    response: Response,
+  ): Promise<{ failure: UpstreamFailure; text: string }> {
+    const { status } = response;
+    const { text } = await exchange.text(response, ERROR_BYTES);
+    const movable = isMovableStatus(status);
+    const retryAfterMs = movable ? retryAfterOf(response.headers, () => clock.now()) : undefined;
+    const failure = {
+      error: errors.refused({ status, text }),
+      reason: status === 429 ? "limits how often it is asked (429)" : `failed (${status})`,
+      movable,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    };
+    return { failure, text };
+  }
+
+  async function listModels(signal: AbortSignal): Promise<Listed> {
     const exchange = createExchange({ fetch, clock, signal });
-    exchange.expire(DISCOVERY_MS);
+    let isLate = false;
+    exchange.expire(connectMs, () => {
+      isLate = true;
+    });
     try {
       const response = await exchange.send(`${baseUrl}/models`, { headers });
-      if (response.ok) return await readJson(exchange, response);
-      const { text } = await exchange.text(response, ERROR_BYTES);
-      throw errors.refused({ status: response.status, text });
+      if (response.ok) return { list: await readJson(exchange, response) };
+      return { failure: (await refusalOf(exchange, response)).failure };
     } catch (error) {
-      throw failureOf(error, signal);
+      const failure = failureOf(error, signal);
+      if (!isLate) return { failure: { ...failure, movable: true } };
+      const reason = `said nothing within ${connectMs / 1_000} s`;
+      return { failure: { error: errors.silent(connectMs), reason, movable: true } };
     } finally {
       exchange.close(true);
     }
   }
 
+  async function ask(
+    path: string,
+    signal: AbortSignal,
+    body?: JsonObject,
+  ): Promise<JsonValue | undefined> {
+    const exchange = createExchange({ fetch, clock, signal });
+    exchange.expire(connectMs);
+    try {
+      const response = await exchange.send(
+        `${rootUrl}${path}`,
+        body === undefined ? { headers } : post(body),
+      );
+      return response.ok ? await readJson(exchange, response) : undefined;
+    } catch {
+      // What it would have said is only an addition.
+      return undefined;
+    } finally {
+      exchange.close(true);
+    }
+  }
+
+  function post(body: JsonObject) {
+    return {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    };
+  }
+
   /** Asks again only after a refusal that teaches something: no model has run then. */
-  async function post(exchange: Exchange, request: TurnRequest, model: Model): Promise<Response> {
+  async function send(exchange: Exchange, { request, model }: Question): Promise<Sent> {
     for (;;) {
       const { path, body } = encodeRequest(request, model, habits);
-      const sent = JSON.stringify(body);
-      const response = await exchange.send(`${baseUrl}${path}`, {
-        method: "POST",
-        headers: { ...headers, "content-type": "application/json" },
-        body: sent,
-      });
-      if (response.ok) return response;
-      const { text } = await exchange.text(response, ERROR_BYTES);
+      const message = post(body);
+      const url = path === "/infill" ? rootUrl : baseUrl;
+      const response = await exchange.send(`${url}${path}`, message);
+      if (response.ok) return { response };
+      const { failure, text } = await refusalOf(exchange, response);
       const refusal = { status: response.status, text };
       const learned =
-        learnFromRefusal(habits, sent, refusal) ??
+        learnFromRefusal(habits, message.body, refusal) ??
         (isPlain(request) ? learnFromMissingRoute(habits, model.id, refusal) : undefined);
-      if (learned === undefined) throw errors.refused(refusal);
+      if (learned === undefined) return { failure };
       habits = learned;
       const { refused, chatOnly } = habits;
       log.info({ refused, chatOnly }, "the upstream refuses the form of a request: asking anew");
     }
   }
 
-  function learnReasoningName(reasoningName: ReasoningName): void {
-    habits = { ...habits, reasoningName };
-  }
-
-  return { listModels, post, readJson, learnReasoningName };
+  return {
+    listModels,
+    ask,
+    post: async (exchange, question, signal) => {
+      try {
+        return await send(exchange, question);
+      } catch (error) {
+        return { failure: failureOf(error, signal) };
+      }
+    },
+    readJson,
+    learnReasoningName: (reasoningName) => {
+      habits = { ...habits, reasoningName };
+    },
+  };
 }

@@ -35,8 +35,21 @@ export function createAnswerDecoder({ errors, callId, maxHeld }: DecoderOptions)
   let spoke = false;
   let reasoningName: ReasoningName | undefined;
 
+  /** llama.cpp's own form, which its `/infill` answers in (tools/server/README.md, "POST /completion"). */
+  function native(value: JsonObject): readonly TurnEvent[] {
+    if (value["stop"] === true) {
+      reason = value["stop_type"] === "limit" ? "length" : "stop";
+      usage = nativeUsageOf(value) ?? usage;
+    }
+    const { content } = value;
+    if (typeof content !== "string" || content === "") return [];
+    spoke = true;
+    return calls.text({ type: "text-delta", text: content });
+  }
+
   function answer(value: JsonObject): readonly TurnEvent[] {
     if (isFailure(value["error"])) throw errors.inBand(value["error"]);
+    if (value["choices"] === undefined && typeof value["stop"] === "boolean") return native(value);
     usage = usageOf(value["usage"]) ?? usage;
     const choice = firstChoice(value["choices"]);
     if (choice === undefined) return [];
@@ -174,6 +187,12 @@ function usageOf(value: JsonValue | undefined): Usage | undefined {
     ...(reasoning === undefined ? {} : { reasoningTokens: reasoning }),
     ...(cached === undefined ? {} : { cachedTokens: cached }),
   };
+}
+
+function nativeUsageOf(value: JsonObject): Usage | undefined {
+  const promptTokens = wholeNumber(value["tokens_evaluated"]);
+  if (promptTokens === undefined) return undefined;
+  return { promptTokens, completionTokens: wholeNumber(value["tokens_predicted"]) ?? 0 };
 }
 
 function detailOf(details: JsonValue | undefined, field: string): number | undefined {

@@ -1,80 +1,114 @@
-// Which models an upstream offers: the configured one, or what its list says. What was known once stays known while
-// the upstream is away, so that an editor's model list does not flicker.
+// Which models one upstream offers: what its list says, with what its own routes add, or the one that is configured.
+// What was known once stays known while the upstream is away, so that an editor's model list does not flicker.
 
-import { toAppError } from "../core/error.ts";
+import type { AppError } from "../core/error.ts";
 import type { JsonValue } from "../core/json.ts";
-import type { Model } from "../core/model.ts";
-import type { Log } from "../core/ports.ts";
+import type { UpstreamClient } from "./openai-client.ts";
 import type { UpstreamErrors } from "./openai-errors.ts";
-import { decodeModels, namedModel } from "./openai-models.ts";
+import type { UpstreamFailure } from "./openai-failover.ts";
+import { type UpstreamModel, decodeModels, namedModel, serverKindOf } from "./openai-models.ts";
+import { withLlamaProps, withLmStudioList, withOllamaShow } from "./openai-native.ts";
+
+/** What came of looking: it is there, and its list is of use or not; or it is not there. */
+export type Look =
+  | { readonly there: true; readonly problem?: AppError }
+  | { readonly there: false; readonly failure: UpstreamFailure };
 
 export interface Discovery {
-  readonly models: readonly Model[];
-  /**
-   * Asks the upstream, unless a model is configured; several at once ask once.
-   * Rejects with an `AppError`, and the models stay what they were.
-   */
-  readonly discover: () => Promise<readonly Model[]>;
-  /** The upstream's model that a turn asks for, under its own name. Discovers first when nothing is known yet. */
-  readonly modelFor: (asked: string) => Promise<Model>;
+  readonly models: readonly UpstreamModel[];
+  /** Asks the upstream; several at once ask once. The models stay what they were when it is away. */
+  readonly look: () => Promise<Look>;
 }
 
 export interface DiscoveryOptions {
   /** Offered in place of what the upstream lists. */
   readonly model: string | undefined;
-  readonly log: Log;
-  /** `GET /models`, parsed. */
-  readonly list: () => Promise<JsonValue | undefined>;
+  readonly client: Pick<UpstreamClient, "listModels" | "ask">;
   readonly errors: UpstreamErrors;
+  /** Ends whatever is being asked. */
+  readonly signal: AbortSignal;
 }
 
-export function createDiscovery({ model, log, list, errors }: DiscoveryOptions): Discovery {
-  let models: readonly Model[] = model === undefined ? [] : [namedModel(model)];
-  let asking: Promise<readonly Model[]> | undefined;
+/** Models whose server is asked about each by itself, and how many at once. */
+const MAX_SHOWN = 200;
+const SHOWN_AT_ONCE = 4;
 
-  async function ask(): Promise<readonly Model[]> {
-    const found = decodeModels(await list());
-    if (found === undefined)
-      throw errors.senseless("has no model list: name a model, as in #model");
-    if (found.length === 0) throw errors.senseless("lists no models: load one there, or name it");
-    models = found;
-    log.debug({ models: found.length }, "upstream models discovered");
-    return found;
+export function createDiscovery({ model, client, errors, signal }: DiscoveryOptions): Discovery {
+  let models: readonly UpstreamModel[] = model === undefined ? [] : [namedModel(model)];
+  let asking: Promise<Look> | undefined;
+  /** The list of which every model was shown: Ollama's says when a model changed. */
+  let shownList: string | undefined;
+
+  async function ask(): Promise<Look> {
+    const listed = await client.listModels(signal);
+    if ("failure" in listed) {
+      const { failure } = listed;
+      // A server that answers is there, even if it will not tell. What it refuses is said when a model has to be known.
+      if (failure.movable) return { there: false, failure };
+      return model === undefined ? { there: true, problem: failure.error } : { there: true };
+    }
+    const { list } = listed;
+    const found = decodeModels(list);
+    const wanted = model === undefined ? found : found?.filter(({ id }) => id === model);
+    if (wanted !== undefined && wanted.length > 0) {
+      models = await enrich(list, wanted);
+      return { there: true };
+    }
+    if (model !== undefined) return { there: true };
+    const problem =
+      found === undefined
+        ? "has no model list: name a model, as in #model"
+        : "lists no models: load one there, or name it";
+    return { there: true, problem: errors.senseless(problem) };
   }
 
-  async function discover(): Promise<readonly Model[]> {
-    if (model !== undefined) return models;
-    asking ??= ask().finally(() => {
-      asking = undefined;
-    });
-    try {
-      return await asking;
-    } catch (error) {
-      log.warn({ code: toAppError(error).code }, "upstream models not discovered");
-      throw error;
+  async function enrich(
+    list: JsonValue | undefined,
+    known: readonly UpstreamModel[],
+  ): Promise<readonly UpstreamModel[]> {
+    switch (serverKindOf(list)) {
+      case "ollama":
+        return await showAll(JSON.stringify(list), known);
+      case "lm-studio":
+        return withLmStudioList(known, await client.ask("/api/v0/models", signal));
+      case "llama.cpp":
+        // With several models the properties would be those of whichever is loaded.
+        if (known.length > 1) return known;
+        return await Promise.all(
+          known.map(async (each) => withLlamaProps(each, await client.ask("/props", signal))),
+        );
+      case "other":
+        return known;
     }
   }
 
-  async function modelFor(asked: string): Promise<Model> {
-    const known = models.length > 0 ? models : await discover();
-    const exact = known.find(({ id }) => id === asked);
-    if (exact !== undefined) return exact;
-    // Another spelling, or one of the names that mean "whatever this agent offers".
-    const plain = withoutTag(asked);
-    const same = known.find(({ id }) => withoutTag(id) === plain);
-    return same ?? known[0] ?? namedModel(asked);
+  async function showAll(
+    list: string,
+    known: readonly UpstreamModel[],
+  ): Promise<readonly UpstreamModel[]> {
+    if (list === shownList) return models;
+    const shown = [...known];
+    const waiting = known.slice(0, MAX_SHOWN).entries();
+    const worker = async (): Promise<void> => {
+      for (const [at, each] of waiting) {
+        shown[at] = withOllamaShow(each, await client.ask("/api/show", signal, { model: each.id }));
+      }
+    };
+    await Promise.all(Array.from({ length: SHOWN_AT_ONCE }, worker));
+    const isComplete = shown.every((each, at) => each !== known[at]);
+    shownList = isComplete ? list : undefined;
+    return shown;
   }
 
   return {
     get models() {
       return models;
     },
-    discover,
-    modelFor,
+    look: () => {
+      asking ??= ask().finally(() => {
+        asking = undefined;
+      });
+      return asking;
+    },
   };
-}
-
-/** As names are compared: in any case, `name:latest` being `name`. */
-function withoutTag(name: string): string {
-  return name.toLowerCase().replace(/:latest$/, "");
 }

@@ -2,7 +2,6 @@
 // The client's side of the format, by itself on purpose: the dialect that editors speak to us is not its mirror.
 
 import type { JsonObject, JsonValue } from "../core/json.ts";
-import type { Model } from "../core/model.ts";
 import type {
   ChatRequest,
   CompletionRequest,
@@ -16,22 +15,28 @@ import type {
   TurnRequest,
 } from "../core/turn.ts";
 import type { Habits } from "./openai-habits.ts";
+import type { UpstreamModel } from "./openai-models.ts";
 
 export interface EncodedRequest {
-  /** Below the base address. */
-  readonly path: "/chat/completions" | "/completions" | "/embeddings";
+  /** Below the base address; `/infill` below the address without its version. */
+  readonly path:
+    "/chat/completions" | "/completions" | "/embeddings" | "/fim/completions" | "/infill";
   readonly body: JsonObject;
 }
 
 /** The upstream's own model. Streams whatever can be streamed: a dead upstream shows itself sooner. */
-export function encodeRequest(request: TurnRequest, model: Model, habits: Habits): EncodedRequest {
+export function encodeRequest(
+  request: TurnRequest,
+  model: UpstreamModel,
+  habits: Habits,
+): EncodedRequest {
   switch (request.kind) {
     case "chat":
       return { path: "/chat/completions", body: encodeChat(request, model, habits) };
     case "completion":
       return isPlain(request) && habits.chatOnly.includes(model.id)
         ? encodeRequest(asChat(request), model, habits)
-        : { path: "/completions", body: encodeCompletion(request, model, habits) };
+        : encodeText(request, model, habits);
     case "embedding":
       return { path: "/embeddings", body: encodeEmbedding(request, model.id) };
   }
@@ -47,7 +52,7 @@ function asChat({ model, stream, prompt, parameters }: CompletionRequest): ChatR
   return { kind: "chat", model, stream, parameters, messages: [{ role: "user", content }] };
 }
 
-function encodeChat(request: ChatRequest, model: Model, habits: Habits): JsonObject {
+function encodeChat(request: ChatRequest, model: UpstreamModel, habits: Habits): JsonObject {
   const { tools = [], toolChoice, responseFormat, parameters } = request;
   return {
     model: model.id,
@@ -59,7 +64,50 @@ function encodeChat(request: ChatRequest, model: Model, habits: Habits): JsonObj
   };
 }
 
-function encodeCompletion(request: CompletionRequest, model: Model, habits: Habits): JsonObject {
+/** A gap goes to the route that its server has for gaps. */
+function encodeText(
+  request: CompletionRequest,
+  model: UpstreamModel,
+  habits: Habits,
+): EncodedRequest {
+  const { suffix } = request;
+  if (suffix !== undefined && model.fill === "infill") {
+    return { path: "/infill", body: encodeInfill(request, suffix, model) };
+  }
+  const path = suffix !== undefined && model.fill === "fim" ? "/fim/completions" : "/completions";
+  return { path, body: encodeCompletion(request, model, habits) };
+}
+
+/** llama.cpp's own form (tools/server/README.md, "POST /infill"). */
+function encodeInfill(
+  { prompt, parameters }: CompletionRequest,
+  suffix: string,
+  { id }: UpstreamModel,
+): JsonObject {
+  return {
+    model: id,
+    input_prefix: prompt,
+    input_suffix: suffix,
+    stream: true,
+    ...defined({
+      n_predict: parameters.maxTokens,
+      temperature: parameters.temperature,
+      top_p: parameters.topP,
+      top_k: parameters.topK,
+      min_p: parameters.minP,
+      stop: parameters.stop,
+      seed: parameters.seed,
+      frequency_penalty: parameters.frequencyPenalty,
+      presence_penalty: parameters.presencePenalty,
+    }),
+  };
+}
+
+function encodeCompletion(
+  request: CompletionRequest,
+  model: UpstreamModel,
+  habits: Habits,
+): JsonObject {
   return {
     model: model.id,
     prompt: request.prompt,
@@ -81,7 +129,7 @@ function encodeStreaming({ refused }: Habits): JsonObject {
 
 function encodeParameters(
   parameters: Parameters,
-  { capabilities }: Model,
+  { capabilities }: UpstreamModel,
   { refused, maxTokensName }: Habits,
 ): JsonObject {
   // A model that is not known to think refuses to be told not to, as often as not.

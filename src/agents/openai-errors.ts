@@ -16,6 +16,8 @@ interface Refusal {
 export interface UpstreamErrors {
   /** An answer that is not 2xx. */
   refused(refusal: Refusal): AppError;
+  /** No answer in `ms`. */
+  silent(ms: number): AppError;
   /** An `error` object in place of, or in the middle of, an answer. */
   inBand(error: JsonValue | undefined): AppError;
   /** `fetch` or the reading of its body failed. */
@@ -63,6 +65,8 @@ export function createUpstreamErrors(baseUrl: string, apiKey: string | undefined
         return new AppError("payload_too_large", "The request is too large for the upstream.");
       case 429:
         return agentError(`The upstream limits how often it is asked (429): try later.${said}`);
+      case 501:
+        return new AppError("unsupported", `The upstream cannot do this with this model.${said}`);
       case 408:
       case 504:
         return new AppError("agent_timeout", `The upstream took too long (${status}).${said}`);
@@ -78,6 +82,8 @@ export function createUpstreamErrors(baseUrl: string, apiKey: string | undefined
 
   return {
     refused,
+    silent: (ms) =>
+      new AppError("agent_lost", `The upstream at ${origin} said nothing within ${ms / 1_000} s.`),
     inBand: (error) => agentError(`The upstream failed in mid-answer.${quote(error)}`),
     unreachable: (cause) => new AppError("agent_lost", lostMessage(origin, cause), { cause }),
     senseless: (problem) => agentError(`The upstream at ${origin} ${problem}.`),

@@ -22,8 +22,8 @@ export interface Exchange {
   messages(response: Response): AsyncGenerator<readonly SseMessage[]>;
   /** The body as text, cut off at `maxBytes`. */
   text(response: Response, maxBytes: number): Promise<{ text: string; complete: boolean }>;
-  /** Gives up after `ms` more: what is being read then fails. */
-  expire(ms: number): void;
+  /** Gives up after `ms` more: what is being read then fails. `onExpired` hears of it first. */
+  expire(ms: number, onExpired?: () => void): void;
   /** `complete`: all that matters was read, so that the connection may be kept for the next turn. Idempotent. */
   close(complete: boolean): void;
 }
@@ -94,9 +94,13 @@ export function createExchange({ fetch, clock, signal }: ExchangeOptions): Excha
     return { text: text + decoder.decode(), complete: true };
   }
 
-  function expire(ms: number): void {
+  function expire(ms: number, onExpired?: () => void): void {
     cancelTimer();
-    if (!closed) cancelTimer = clock.timer(ms, abort);
+    if (closed) return;
+    cancelTimer = clock.timer(ms, () => {
+      onExpired?.();
+      abort();
+    });
   }
 
   function close(complete: boolean): void {

@@ -5,12 +5,43 @@ import type { Capability, Model } from "../core/model.ts";
 
 /** What a model is taken to be able to do when its server does not say: the upstream itself refuses what it cannot. */
 const ASSUMED_CAPABILITIES: readonly Capability[] = ["completion", "tools", "vision", "insert"];
+/** vLLM refuses `suffix` for every model. */
+const WITHOUT_SUFFIX: readonly Capability[] = ["completion", "tools", "vision"];
+
+/** How a model is asked to fill a gap: `suffix` of a completion, llama.cpp's `/infill`, Mistral's `/fim/completions`. */
+export type Fill = "suffix" | "infill" | "fim";
+
+/** A model as one upstream has it. */
+export interface UpstreamModel extends Model {
+  /** Without it: `suffix`. */
+  readonly fill?: Fill;
+}
+
+/** Servers that say more about their models on routes of their own. */
+export type ServerKind = "ollama" | "lm-studio" | "llama.cpp" | "other";
+
+/** Who the server's models are said to be owned by. */
+const OWNERS: Readonly<Record<string, ServerKind>> = {
+  library: "ollama",
+  organization_owner: "lm-studio",
+  llamacpp: "llama.cpp",
+};
+
+export function serverKindOf(answer: JsonValue | undefined): ServerKind {
+  const data = isJsonObject(answer) ? answer["data"] : undefined;
+  if (!Array.isArray(data)) return "other";
+  for (const { owned_by: owner } of data.filter(isJsonObject)) {
+    const kind = typeof owner === "string" ? OWNERS[owner] : undefined;
+    if (kind !== undefined) return kind;
+  }
+  return "other";
+}
 
 /** `undefined` when this is no model list. Entries without an id are left out. */
-export function decodeModels(answer: JsonValue | undefined): readonly Model[] | undefined {
+export function decodeModels(answer: JsonValue | undefined): readonly UpstreamModel[] | undefined {
   const data = isJsonObject(answer) ? (answer["data"] ?? answer["models"]) : answer;
   if (!Array.isArray(data)) return undefined;
-  const models = new Map<string, Model>();
+  const models = new Map<string, UpstreamModel>();
   for (const entry of data.filter(isJsonObject)) {
     const id = entry["id"] ?? entry["name"];
     if (typeof id === "string" && id !== "" && !models.has(id)) models.set(id, modelOf(id, entry));
@@ -19,17 +50,26 @@ export function decodeModels(answer: JsonValue | undefined): readonly Model[] | 
 }
 
 /** A model of which only the name is known. */
-export function namedModel(id: string): Model {
+export function namedModel(id: string): UpstreamModel {
   return modelOf(id, {});
 }
 
-function modelOf(id: string, entry: JsonObject): Model {
+function modelOf(id: string, entry: JsonObject): UpstreamModel {
   const contextLength = contextLengthOf(entry);
+  const fill = fillOf(entry);
   return {
     id,
     ...(contextLength === undefined ? {} : { contextLength }),
     capabilities: capabilitiesOf(id, entry),
+    ...(fill === undefined ? {} : { fill }),
   };
+}
+
+/** Mistral has a word of its own for models that fill gaps, and a route for them; llama.cpp refuses `suffix`. */
+function fillOf(entry: JsonObject): Fill | undefined {
+  const { owned_by: owner, capabilities } = entry;
+  if (isJsonObject(capabilities) && capabilities["completion_fim"] === true) return "fim";
+  return owner === "llamacpp" ? "infill" : undefined;
 }
 
 /** OpenRouter and LM Studio, Groq, vLLM, Mistral; llama.cpp keeps it in `meta`. */
@@ -43,9 +83,12 @@ function contextLengthOf(entry: JsonObject): number | undefined {
     meta["n_ctx"],
     meta["n_ctx_train"],
   ];
-  return candidates.find(
-    (value): value is number => typeof value === "number" && Number.isInteger(value) && value > 0,
-  );
+  return candidates.map(countOf).find((value) => value !== undefined);
+}
+
+/** A whole number above zero. */
+export function countOf(value: JsonValue | undefined): number | undefined {
+  return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : undefined;
 }
 
 function capabilitiesOf(id: string, entry: JsonObject): readonly Capability[] {
@@ -53,7 +96,7 @@ function capabilitiesOf(id: string, entry: JsonObject): readonly Capability[] {
   const parameters = entry["supported_parameters"];
   if (Array.isArray(parameters)) return openRouterCapabilities(entry, parameters);
   if (isJsonObject(entry["capabilities"])) return mistralCapabilities(entry["capabilities"]);
-  return ASSUMED_CAPABILITIES;
+  return entry["owned_by"] === "vllm" ? WITHOUT_SUFFIX : ASSUMED_CAPABILITIES;
 }
 
 function openRouterCapabilities(

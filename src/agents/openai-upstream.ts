@@ -1,141 +1,129 @@
-// The `openai` connector: turns answered by any OpenAI-compatible server. A turn is one request and is never sent
-// again once a model may have run; cancelling it closes the upstream's socket.
+// One OpenAI-compatible server behind the connector: its address, its key, its models, and whether it is well. Knows
+// nothing of the others beside it.
 
-import { AppError } from "../core/error.ts";
-import type { TurnEvent } from "../core/event.ts";
-import type { Model } from "../core/model.ts";
-import type { Agent, Clock, Log, Random } from "../core/ports.ts";
-import type { EmbeddingRequest, Turn } from "../core/turn.ts";
-import { abortError, orAbort, throwIfAborted } from "./abort.ts";
+import type { AppError } from "../core/error.ts";
+import type { Clock, Log, Random } from "../core/ports.ts";
 import { toBaseUrl } from "./openai-address.ts";
-import { createUpstreamClient } from "./openai-client.ts";
-import { type AnswerDecoder, createAnswerDecoder, decodeEmbeddings } from "./openai-decode.ts";
+import { type UpstreamClient, createUpstreamClient } from "./openai-client.ts";
 import { createDiscovery } from "./openai-discovery.ts";
-import { createUpstreamErrors } from "./openai-errors.ts";
-import { type Exchange, type Fetch, createExchange } from "./openai-exchange.ts";
+import { type UpstreamErrors, createUpstreamErrors } from "./openai-errors.ts";
+import type { Fetch } from "./openai-exchange.ts";
+import type { UpstreamFailure } from "./openai-failover.ts";
+import { type Standing, createHealth } from "./openai-health.ts";
+import { plainName } from "./openai-merge.ts";
+import type { UpstreamModel } from "./openai-models.ts";
 
-export interface OpenAiUpstreamOptions {
-  readonly agentId: string;
-  readonly label: string;
+export interface UpstreamSettings {
+  /** For people, in errors and in the log; the host and port of the address when it is not given. */
+  readonly name?: string;
   /** With or without `/v1` and a slash at the end. Throws `AppError` `invalid_request` for what is no address. */
   readonly baseUrl: string;
+  /** Sent to this upstream and to no other. */
   readonly apiKey?: string;
   /** The only model to offer, whatever the upstream lists. */
   readonly model?: string;
+  /** Its share of the turns, a whole number above zero; 1 when not given. */
+  readonly weight?: number;
+  /** How long it may take to give its list of models, in milliseconds; 5,000 when not given. */
+  readonly connectMs?: number;
+}
+
+export interface UpstreamDeps {
   readonly fetch: Fetch;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Ends whatever is being asked about it. */
+  readonly signal: AbortSignal;
 }
 
-export interface OpenAiUpstream extends Agent {
-  /**
-   * Reads the upstream's model list into `info.models`. Rejects with an `AppError` when there is none to be had;
-   * the models known before stay, and a turn asks again when none are known.
-   */
-  readonly discover: () => Promise<readonly Model[]>;
+export interface Upstream {
+  readonly name: string;
+  readonly weight: number;
+  readonly errors: UpstreamErrors;
+  readonly client: UpstreamClient;
+  readonly models: readonly UpstreamModel[];
+  /** Its own model of this name, however it spells it. */
+  readonly modelNamed: (name: string) => UpstreamModel | undefined;
+  /** Asks for its models; the failure when it is not there, the problem when its list is of no use. */
+  readonly look: () => Promise<{ readonly failure?: UpstreamFailure; readonly problem?: AppError }>;
+  readonly standing: () => Standing;
+  readonly restMs: () => number;
+  /** Whether it was heard of just now. */
+  readonly isFresh: () => boolean;
+  readonly answered: () => void;
+  readonly failed: (failure: UpstreamFailure) => void;
+  /** When it should be looked at again, in milliseconds. */
+  readonly nextLookMs: () => number;
 }
 
-/** What is held back to put interleaved tool calls in order, in UTF-16 code units. */
-const MAX_HELD = 1024 * 1024;
-/** How long the counts may come after the finish reason. */
-const USAGE_MS = 2000;
+const CONNECT_MS = 5_000;
+/** Models come and go: how often an upstream that is well is asked for its list. */
+const REFRESH_MS = 60_000;
+/** How long an upstream that was heard of is taken to be there. */
+const FRESH_MS = 15_000;
 
-export function createOpenAiUpstream(options: OpenAiUpstreamOptions): OpenAiUpstream {
-  const { apiKey, fetch, clock, random, log } = options;
-  const baseUrl = toBaseUrl(options.baseUrl);
+export function createUpstream(settings: UpstreamSettings, deps: UpstreamDeps): Upstream {
+  const { fetch, clock, random, log, signal } = deps;
+  const { apiKey, model, weight = 1, connectMs = CONNECT_MS } = settings;
+  const baseUrl = toBaseUrl(settings.baseUrl);
+  const name = settings.name ?? new URL(baseUrl).host;
   const errors = createUpstreamErrors(baseUrl, apiKey);
-  const client = createUpstreamClient({ baseUrl, apiKey, errors, fetch, clock, log, failureOf });
-  const { listModels: list } = client;
-  const discovery = createDiscovery({ model: options.model, log, list, errors });
-  const callId = () => random.id("call_");
+  const client = createUpstreamClient({ baseUrl, apiKey, connectMs, errors, fetch, clock, log });
+  const discovery = createDiscovery({ model, client, errors, signal });
+  const health = createHealth();
+  const now = (): number => clock.monotonic();
+  let nextLookMs = REFRESH_MS;
 
-  /** What goes wrong in an exchange is the upstream's doing, unless the turn was cancelled. */
-  function failureOf(error: unknown, signal: AbortSignal): AppError {
-    if (signal.aborted) return abortError(signal);
-    return error instanceof AppError ? error : errors.unreachable(error);
+  function failed({ reason, retryAfterMs }: UpstreamFailure): void {
+    const wasUp = health.standing(now()) === "up";
+    nextLookMs = health.failed(now(), random.fraction(), retryAfterMs);
+    const line = { upstream: name, reason, nextLookMs };
+    if (wasUp) log.warn(line, "upstream set aside");
+    else log.debug(line, "upstream still away");
   }
 
-  async function* answer(exchange: Exchange, response: Response): AsyncGenerator<TurnEvent> {
-    const decoder = createAnswerDecoder({ errors, callId, maxHeld: MAX_HELD });
-    if (isJson(response)) {
-      yield* decoder.whole(await client.readJson(exchange, response));
-      yield* decoder.end(true);
-    } else yield* readStream(exchange, response, decoder);
-    if (decoder.reasoningName !== undefined) client.learnReasoningName(decoder.reasoningName);
-  }
-
-  async function* embed(
-    exchange: Exchange,
-    response: Response,
-    { input }: EmbeddingRequest,
-  ): AsyncGenerator<TurnEvent> {
-    yield* decodeEmbeddings(await client.readJson(exchange, response), input.length, errors);
-  }
-
-  async function* run({ request }: Turn, signal: AbortSignal): AsyncGenerator<TurnEvent> {
-    throwIfAborted(signal);
-    if (request.kind === "resume") {
-      const message = "This agent keeps no turn waiting for tool results: send them as messages.";
-      throw new AppError("parked_turn_unknown", message);
+  async function look(): ReturnType<Upstream["look"]> {
+    const seen = await discovery.look().catch((error: unknown) => {
+      // Stopped meanwhile: that says nothing about the upstream.
+      if (signal.aborted) return undefined;
+      throw error;
+    });
+    if (seen === undefined || signal.aborted) return {};
+    if (!seen.there) {
+      failed(seen.failure);
+      return { failure: seen.failure };
     }
-    const exchange = createExchange({ fetch, clock, signal });
-    let complete = false;
-    try {
-      const model = await orAbort(discovery.modelFor(request.model), signal);
-      const response = await client.post(exchange, request, model);
-      const isEmbedding = request.kind === "embedding";
-      const events = isEmbedding ? embed(exchange, response, request) : answer(exchange, response);
-      for await (const event of events) {
-        complete = event.type === "finish";
-        yield event;
-        throwIfAborted(signal);
-      }
-    } catch (error) {
-      throw failureOf(error, signal);
-    } finally {
-      exchange.close(complete);
-    }
+    if (health.standing(now()) === "aside") log.info({ upstream: name }, "upstream is back");
+    health.reached(now());
+    nextLookMs = Math.max(REFRESH_MS, health.restMs(now()));
+    return seen.problem === undefined ? {} : { problem: seen.problem };
   }
 
-  const info = {
-    agentId: options.agentId,
-    label: options.label,
-    connector: "openai",
+  return {
+    name,
+    weight,
+    errors,
+    client,
     get models() {
       return discovery.models;
     },
-    requestedScopes: ["inference", "tools"] as const,
+    modelNamed: (asked) => {
+      const { models } = discovery;
+      const plain = plainName(asked);
+      return (
+        models.find(({ id }) => id === asked) ?? models.find(({ id }) => plainName(id) === plain)
+      );
+    },
+    look,
+    standing: () => health.standing(now()),
+    restMs: () => health.restMs(now()),
+    isFresh: () => health.isFresh(now(), FRESH_MS),
+    answered: () => {
+      health.answered(now());
+      nextLookMs = REFRESH_MS;
+    },
+    failed,
+    nextLookMs: () => nextLookMs,
   };
-  const { discover } = discovery;
-  return { info, run, discover } satisfies OpenAiUpstream;
-}
-
-async function* readStream(
-  exchange: Exchange,
-  response: Response,
-  decoder: AnswerDecoder,
-): AsyncGenerator<TurnEvent> {
-  let done = false;
-  let waiting = false;
-  try {
-    reading: for await (const messages of exchange.messages(response)) {
-      for (const message of messages) {
-        done = message.data.trim() === "[DONE]";
-        if (done) break reading;
-        yield* decoder.message(message);
-      }
-      if (decoder.finished && !waiting) exchange.expire(USAGE_MS);
-      waiting = decoder.finished;
-    }
-  } catch (error) {
-    // Once the server has given its reason, all it can still fail at is to count.
-    if (error instanceof AppError || !decoder.finished) throw error;
-  }
-  yield* decoder.end(done);
-}
-
-/** Anything else is read as a stream: servers are careless with its content type. */
-function isJson(response: Response): boolean {
-  return (response.headers.get("content-type") ?? "").includes("json");
 }

@@ -13,6 +13,8 @@ export interface AgentLink {
   /** The rotated token of a resumed session, or the token of one approved at once. */
   readonly token: string | undefined;
   attach(): void;
+  /** The models of another hello take the place of the ones before. Throws what `SessionRegistry.attach` throws. */
+  offer(hello: HelloFrame): void;
   detach(): void;
 }
 
@@ -33,13 +35,22 @@ export async function admitAgent({
   const { session, token } = await sessions.join(
     given === undefined ? { info } : { info, token: given },
   );
-  const agent = { info, run: (turn, signal) => connection.run(turn, signal) } satisfies Agent;
+  const run: Agent["run"] = (turn, signal) => connection.run(turn, signal);
+  const agent = { info, run } satisfies Agent;
   let detach: (() => void) | undefined;
+  let offered = JSON.stringify(hello.models);
   return {
     session,
     token,
     attach: () => {
       detach = sessions.attach(session.sessionId, agent);
+    },
+    offer: ({ models }) => {
+      const text = JSON.stringify(models);
+      if (text === offered) return;
+      const changed = { info: { ...info, models: models.map(fromModelEntry) }, run };
+      detach = sessions.attach(session.sessionId, changed);
+      offered = text;
     },
     detach: () => detach?.(),
   };

@@ -18,7 +18,8 @@ export interface Exchange {
 export const PEERS: readonly Peer[] = ["agent", "provider"];
 
 export const SUMMARIES: Readonly<Record<FrameType, string>> = {
-  hello: "The first word of whoever dials in: who it is, what it offers, what it wishes for.",
+  hello:
+    "The first word of whoever dials in: who it is, what it offers, what it wishes for. An agent whose models have changed says it again.",
   welcome: "The hub takes the peer in, and states the limits that hold for both ends.",
   session: "A session as it stands, on every change.",
   model_invoke: "Opens a turn.",

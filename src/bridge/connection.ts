@@ -85,6 +85,8 @@ export interface Connection {
   /** The hub's answer to a hello. */
   accept(linkId: string, version: string, state: { session?: string; sessionCount?: number }): void;
   session(frame: SessionFrame): void;
+  /** Says `hello` again, where the link is open. */
+  announce(hello: HelloFrame): void;
   /** Runs a turn at the other end. Nothing is sent before the first read. */
   run(turn: Turn, signal: AbortSignal): AsyncIterable<TurnEvent>;
   /** Ends every turn on it as lost, and says `error` first if there is one. */
@@ -225,6 +227,9 @@ export function createConnection(options: ConnectionOptions): Connection {
     accept: (linkId, version, state) =>
       step({ type: "accept", at: clock.monotonic(), linkId, version, ...state }),
     session: (frame) => step({ type: "session", frame }),
+    announce: (frame) => {
+      if (link.phase === "open") step({ type: "announce", frame });
+    },
     run: (turn, signal) => consuming.run(turn, signal),
     close,
     shutdown: (error) => step({ type: "shutdown", error }),

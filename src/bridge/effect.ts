@@ -44,6 +44,8 @@ export type LinkInput =
   | { readonly type: "frame"; readonly at: number; readonly frame: Frame; readonly bytes: number }
   | { readonly type: "violation"; readonly violation: Violation }
   | { readonly type: "session"; readonly frame: SessionFrame }
+  /** An agent's, on a link that is open: its models have changed. */
+  | { readonly type: "announce"; readonly frame: HelloFrame }
   | TimedInput
   | EndInput;
 

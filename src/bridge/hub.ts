@@ -136,6 +136,7 @@ export function createHub(options: HubOptions): Hub {
   }
 
   function greet(link: HubLink, hello: HelloFrame): void {
+    if (link.agent !== undefined) return offerAnew(link, hello, log);
     link.hello = hello;
     if (link.role === "provider") return welcomeProvider(link);
     early.joining();
@@ -241,6 +242,17 @@ export function createHub(options: HubOptions): Hub {
     disconnect,
     close,
   };
+}
+
+/** The agent has joined already: what it says anew is which models it has. */
+function offerAnew({ linkId, connection, agent }: HubLink, hello: HelloFrame, log: Log): void {
+  try {
+    agent?.offer(hello);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    log.warn({ linkId, code: error.code }, "an agent offers what cannot be taken");
+    connection.close(CLOSE.forbidden, error.code, error);
+  }
 }
 
 function plus(sum: Traffic, connection: Connection): Traffic {

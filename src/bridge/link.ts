@@ -60,6 +60,7 @@ export function createLink(config: LinkConfig): Link {
           ? survive(turns.violated(input.violation))
           : close(CLOSE.protocol, input.violation.violation);
       case "session":
+      case "announce":
         return [{ type: "send", text: encodeFrame(input.frame) }];
       case "opened":
       case "accept":
@@ -161,7 +162,7 @@ export function createLink(config: LinkConfig): Link {
       }
       case "hello":
       case "welcome":
-        return close(CLOSE.protocol, `a second ${frame.type}`);
+        return offered(frame, config) ?? close(CLOSE.protocol, `a second ${frame.type}`);
       default:
         return survive(turns.receive(frame, bytes));
     }
@@ -204,6 +205,16 @@ export function createLink(config: LinkConfig): Link {
     },
     counters,
   };
+}
+
+/** An agent whose models have changed says so by another hello; nothing else in it counts. */
+function offered(
+  frame: HelloFrame | WelcomeFrame,
+  { self, peer }: LinkConfig,
+): readonly LinkEffect[] | undefined {
+  const isOffer = self === "hub" && peer === "agent";
+  if (!isOffer || frame.type !== "hello" || frame.role !== "agent") return undefined;
+  return [{ type: "hello", frame }];
 }
 
 function askedTooEarlyOrLate(id: string): readonly LinkEffect[] {

@@ -48,6 +48,8 @@ export interface RunnerStatus {
 
 export interface Runner {
   start(): void;
+  /** The agent's models have changed: the hub is told now, or as the link comes about. */
+  announce(): void;
   status(): RunnerStatus;
   /** Ends every turn as `shutdown` and hangs up for good. */
   close(): void;
@@ -57,6 +59,8 @@ interface RunnerLink {
   readonly socket: Socket;
   readonly connection: Connection;
   usedToken: string | undefined;
+  /** The models have changed while the link came about. */
+  isStale: boolean;
 }
 
 export function createRunner(options: RunnerOptions): Runner {
@@ -102,13 +106,13 @@ export function createRunner(options: RunnerOptions): Runner {
       serve,
       asker: { provider: agent.info.agentId, label: agent.info.label },
       on: {
-        welcome: () => dialler.settled(),
+        welcome: () => welcomed(mine),
         session: onSession,
         complaint,
         closed: ({ code, reason }) => onClosed(mine, code, reason),
       },
     });
-    const mine: RunnerLink = { socket, connection, usedToken: undefined };
+    const mine: RunnerLink = { socket, connection, usedToken: undefined, isStale: false };
     link = mine;
     greet(mine).catch((error: unknown) => {
       log.error({ err: error }, "the agent could not introduce itself");
@@ -183,6 +187,21 @@ export function createRunner(options: RunnerOptions): Runner {
     return dialler.redial(mine.socket, reason === "" ? "the link was lost" : reason);
   }
 
+  function announce(): void {
+    if (link === undefined) return;
+    // Between hello and welcome the hub is still taking in the models of the first one.
+    if (link.connection.stats().phase === "open") {
+      link.connection.announce(helloFrame(agent, undefined));
+    } else link.isStale = true;
+  }
+
+  function welcomed(mine: RunnerLink): void {
+    dialler.settled();
+    if (!mine.isStale) return;
+    mine.isStale = false;
+    mine.connection.announce(helloFrame(agent, undefined));
+  }
+
   function close(): void {
     const error = new AppError("shutdown", "The agent is shutting down; try again in a moment.");
     closing = true;
@@ -192,6 +211,7 @@ export function createRunner(options: RunnerOptions): Runner {
 
   return {
     start: () => dialler.start(),
+    announce,
     status: () => ({
       dial: dialler.state,
       session,

@@ -115,6 +115,13 @@ function whyNobody(
       "No agent is connected. Start one with: mlp agent <connector>",
     );
   }
+  // Whatever the default agent offers would have done, so it offers nothing.
+  if (wanted.target.model === undefined) {
+    return new AppError(
+      "no_active_session",
+      "The agent offers no model yet: the server behind it is away. It is used when it is back.",
+    );
+  }
   return modelNotFound(wanted.name);
 }
 

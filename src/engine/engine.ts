@@ -71,6 +71,7 @@ interface Asked {
 const REPEAT_MS = 60_000;
 const FAILURE_MS = 8_000;
 const REMEMBERED_TURNS = 256;
+const REMEMBERED_BYTES = 64 * 1024 * 1024;
 const PARKED_TURNS = 1_000;
 
 export function createEngine(deps: EngineDeps): Engine {
@@ -80,6 +81,7 @@ export function createEngine(deps: EngineDeps): Engine {
     repeatMs: REPEAT_MS,
     failureMs: FAILURE_MS,
     maxTurns: REMEMBERED_TURNS,
+    maxBytes: REMEMBERED_BYTES,
   });
   const parked = createParkedTurns(PARKED_TURNS);
   const openTurns = createOpenTurns(limits, clock);

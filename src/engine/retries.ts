@@ -43,11 +43,15 @@ export interface RetrySettings {
   /** How long the same request hears a failure again: longer than Void's 2.5 s between attempts. */
   readonly failureMs: number;
   readonly maxTurns: number;
+  /** About how much memory the answers may take together. The oldest go first: their retries are refused then. */
+  readonly maxBytes: number;
 }
 
 interface Entry extends Memory {
   ending: Ending | undefined;
   endedAt: number;
+  /** What its answer takes, in bytes. */
+  weight: number;
   joined: ((ending: Ending) => void)[];
 }
 
@@ -56,6 +60,7 @@ export function createRetryGuard(settings: RetrySettings): RetryGuard {
   const entries = new Set<Entry>();
   const byFingerprint = new Map<string, Entry>();
   const byIdempotencyKey = new Map<string, Entry>();
+  let weight = 0;
 
   function isFresh(entry: Entry, forMs: number): boolean {
     return entry.ending === undefined || settings.clock.monotonic() - entry.endedAt <= forMs;
@@ -81,7 +86,14 @@ export function createRetryGuard(settings: RetrySettings): RetryGuard {
     const before = byFingerprint.get(attempt.fingerprint);
     // Nobody can ask for it any more.
     if (before !== undefined && idempotencyKey(before.attempt) === undefined) forget(before);
-    const entry: Entry = { attempt, started: false, ending: undefined, endedAt: 0, joined: [] };
+    const entry: Entry = {
+      attempt,
+      started: false,
+      ending: undefined,
+      endedAt: 0,
+      weight: 0,
+      joined: [],
+    };
     entries.add(entry);
     byFingerprint.set(attempt.fingerprint, entry);
     const named = idempotencyKey(attempt);
@@ -101,10 +113,25 @@ export function createRetryGuard(settings: RetrySettings): RetryGuard {
   function forget(entry: Entry): void {
     const { attempt } = entry;
     entries.delete(entry);
+    weigh(entry, 0);
     if (byFingerprint.get(attempt.fingerprint) === entry) byFingerprint.delete(attempt.fingerprint);
     const named = idempotencyKey(attempt);
     if (named !== undefined && byIdempotencyKey.get(named) === entry)
       byIdempotencyKey.delete(named);
+  }
+
+  function weigh(entry: Entry, bytes: number): void {
+    weight += bytes - entry.weight;
+    entry.weight = bytes;
+  }
+
+  function lighten(): void {
+    for (const entry of entries) {
+      if (weight <= settings.maxBytes) return;
+      if (entry.weight === 0) continue;
+      weigh(entry, 0);
+      entry.ending = { result: undefined };
+    }
   }
 
   return {
@@ -116,6 +143,9 @@ export function createRetryGuard(settings: RetrySettings): RetryGuard {
       entry.endedAt = settings.clock.monotonic();
       // An agent that never started leaves nothing to protect: the request may simply be made again.
       if (!entry.started) forget(entry);
+      // One that was forgotten while it ran is kept by nobody.
+      if (entries.has(entry)) weigh(entry, weightOf(ending));
+      lighten();
       for (const hear of entry.joined) hear(ending);
     },
     whenEnded: (memory) => {
@@ -124,6 +154,19 @@ export function createRetryGuard(settings: RetrySettings): RetryGuard {
       return new Promise((resolve) => entry.joined.push(resolve));
     },
   };
+}
+
+const BYTES_PER_CHARACTER = 2;
+const BYTES_PER_NUMBER = 8;
+
+function weightOf(ending: Ending): number {
+  if ("error" in ending || ending.result === undefined) return 0;
+  const { text, reasoning, toolCalls, vectors } = ending.result;
+  const calls = toolCalls.reduce((sum, call) => sum + call.id.length + call.arguments.length, 0);
+  const numbers = vectors.reduce((sum, vector) => sum + vector.length, 0);
+  return (
+    (text.length + reasoning.length + calls) * BYTES_PER_CHARACTER + numbers * BYTES_PER_NUMBER
+  );
 }
 
 function hasFailed({ ending }: Entry): boolean {

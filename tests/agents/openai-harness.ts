@@ -1,6 +1,6 @@
 // Makes the openai connector act out a scenario, by way of a scripted upstream that speaks its protocol.
 
-import { createOpenAiUpstream } from "../../src/agents/openai-upstream.ts";
+import { createOpenAiAgent } from "../../src/agents/openai-agent.ts";
 import type { AgentHarness } from "../contract/agent-contract.ts";
 import { type Scenario, type Step, stepsFor } from "../contract/scenario.ts";
 import {
@@ -8,6 +8,7 @@ import {
   type Piece,
   type RecordedRequest,
   type Reply,
+  type ScriptedUpstream,
   callChunk,
   chunk,
   finishChunk,
@@ -19,42 +20,54 @@ import {
 } from "../support/scripted-upstream.ts";
 import { createCountingRandom, createFakeClock, createMemoryLog } from "./support.ts";
 
-export const openAiHarness: AgentHarness = {
-  supports: {
-    embeddings: "scripted",
-    parking: false,
-    failures: ["agent_error", "agent_lost"],
-  },
-  start: async (scenario) => {
-    const upstream = startScriptedUpstream();
-    upstream.reply((request) => replyOf(scenario, request));
-    const agent = createOpenAiUpstream({
-      agentId: "openai-test",
-      label: "Scripted upstream",
-      baseUrl: upstream.url,
-      fetch,
-      clock: createFakeClock(),
-      random: createCountingRandom(),
-      log: createMemoryLog(),
-    });
-    await agent.discover();
-    const first = upstream.nextRequest();
-    // With several turns, whichever is hung up on counts.
-    const stopped = Promise.withResolvers<void>();
-    const watch = async (request: Promise<RecordedRequest>): Promise<void> => {
-      const { closed } = await request;
-      void closed.then(stopped.resolve);
-      await watch(upstream.nextRequest());
-    };
-    void watch(first);
-    return {
-      agent,
-      reached: first.then(() => {}),
-      stopped: stopped.promise,
-      close: upstream.stop,
-    };
-  },
-};
+export const openAiHarness: AgentHarness = harnessOf(1);
+/** The same scenario at each: whichever gets a turn acts it out. */
+export const openAiPairHarness: AgentHarness = harnessOf(2);
+
+function harnessOf(count: number): AgentHarness {
+  return {
+    supports: {
+      embeddings: "scripted",
+      parking: false,
+      failures: ["agent_error", "agent_lost"],
+    },
+    start: async (scenario) => {
+      const upstreams = Array.from({ length: count }, () => startScriptedUpstream());
+      const agent = createOpenAiAgent({
+        agentId: "openai-test",
+        label: "Scripted upstream",
+        upstreams: upstreams.map(({ url }) => ({ baseUrl: url })),
+        fetch,
+        clock: createFakeClock(),
+        random: createCountingRandom(),
+        log: createMemoryLog(),
+      });
+      const reached = Promise.withResolvers<void>();
+      const stopped = Promise.withResolvers<void>();
+      // With several turns, whichever is hung up on counts.
+      const watch = async (upstream: ScriptedUpstream): Promise<void> => {
+        const { closed } = await upstream.nextRequest();
+        reached.resolve();
+        void closed.then(stopped.resolve);
+        await watch(upstream);
+      };
+      for (const upstream of upstreams) {
+        upstream.reply((request) => replyOf(scenario, request));
+        void watch(upstream);
+      }
+      await agent.discover();
+      return {
+        agent,
+        reached: reached.promise,
+        stopped: stopped.promise,
+        close: async () => {
+          agent.close();
+          await Promise.all(upstreams.map((upstream) => upstream.stop()));
+        },
+      };
+    },
+  };
+}
 
 function replyOf(scenario: Scenario, { body }: RecordedRequest): Reply {
   const request = body as {

@@ -1,10 +1,8 @@
 // The openai connector against a real server on loopback: the contract of every agent, and a server's good and bad days.
 
 import { afterEach, describe, expect, test } from "bun:test";
-import {
-  type OpenAiUpstreamOptions,
-  createOpenAiUpstream,
-} from "../../src/agents/openai-upstream.ts";
+import { type OpenAiAgentOptions, createOpenAiAgent } from "../../src/agents/openai-agent.ts";
+import type { UpstreamSettings } from "../../src/agents/openai-upstream.ts";
 import type { TurnRequest } from "../../src/core/turn.ts";
 import { agentContract } from "../contract/agent-contract.ts";
 import { collectTurn } from "../contract/collect-turn.ts";
@@ -53,24 +51,25 @@ function upstream(port?: number): ScriptedUpstream {
   return server;
 }
 
-function connect(baseUrl: string, more: Partial<OpenAiUpstreamOptions> = {}) {
+type More = Partial<Pick<UpstreamSettings, "apiKey" | "model"> & Pick<OpenAiAgentOptions, "fetch">>;
+
+function connect(baseUrl: string, { fetch: ask = fetch, ...settings }: More = {}) {
   const clock = createFakeClock();
   const log = createMemoryLog();
-  const agent = createOpenAiUpstream({
+  const agent = createOpenAiAgent({
     agentId: "openai-1",
     label: "Upstream",
-    baseUrl,
-    fetch,
+    upstreams: [{ baseUrl, ...settings }],
+    fetch: ask,
     clock,
     random: createCountingRandom(),
     log,
-    ...more,
   });
   return { agent, clock, log };
 }
 
 /** A server with this answer, and an agent in front of it. */
-function answering(reply: Reply, more: Partial<OpenAiUpstreamOptions> = {}) {
+function answering(reply: Reply, more: More = {}) {
   const server = upstream();
   server.reply(reply);
   return { server, ...connect(server.url, { model: "scripted", ...more }) };
@@ -528,10 +527,12 @@ describe("models", () => {
     const { server, agent } = answering(sse(textChunk("ok"), finishChunk(), DONE), {
       model: "mine",
     });
+    expect(agent.info.models.map(({ id }) => id)).toEqual(["mine"]);
+    await collectTurn(runTurn(agent, hello("mine")));
+    expect(server.modelRequests).toEqual([]);
     expect((await agent.discover()).map(({ id }) => id)).toEqual(["mine"]);
     await collectTurn(runTurn(agent, hello("cursor-agent")));
-    expect(bodyOf(server.requests[0]!)["model"]).toBe("mine");
-    expect(server.modelRequests).toEqual([]);
+    expect(server.requests.map((request) => bodyOf(request)["model"])).toEqual(["mine", "mine"]);
   });
 
   test.each([
@@ -594,13 +595,13 @@ describe("models", () => {
     });
   });
 
-  test("a server that does not answer is given up after ten seconds", async () => {
+  test("a server that does not answer is given up after five seconds", async () => {
     const server = upstream();
     server.replyToModels({ pieces: [{ hang: true }] });
     const { agent, clock } = connect(server.url);
     const discovered = agent.discover();
-    expect(await clock.nextTimer()).toBe(10_000);
-    clock.advance(10_000);
+    expect(await clock.nextTimer()).toBe(5_000);
+    clock.advance(5_000);
     expect(await rejectionOf(discovered)).toMatchObject({ code: "agent_lost" });
   });
 

@@ -66,9 +66,18 @@ describe("the greeting", () => {
     expect(closeOf(hub.take(JSON.stringify({ ...HELLO, protocol: 2 })))).toBe(4400);
   });
 
-  test("a second hello is closed with 4400, before and after the welcome", () => {
+  test("an agent that has joined says by another hello which models it has now", () => {
+    const { hub, agent } = openPair();
+    const announced = agent.step({ type: "announce", frame: HELLO });
+    const [sent] = announced.flatMap((effect) => (effect.type === "send" ? [effect.text] : []));
+    const heard = hub.take(String(sent));
+    expect(heard).toEqual([{ type: "hello", frame: HELLO }]);
+    expect(closeOf(heard)).toBeUndefined();
+  });
+
+  test("any other second hello is closed with 4400, before and after the welcome", () => {
     const { hub } = openPair();
-    expect(closeOf(hub.take(JSON.stringify(HELLO)))).toBe(4400);
+    expect(closeOf(hub.take(JSON.stringify({ ...HELLO, role: "provider" })))).toBe(4400);
     const deciding = createEnd("hub", "agent");
     deciding.step({ type: "opened", at: 0, hello: undefined });
     deciding.take(JSON.stringify(HELLO));

@@ -413,9 +413,10 @@ function setUpParked(sessions: Session[] = [aSession()]) {
   let isParked = true;
   const go = Promise.withResolvers<void>();
   const resumed: unknown[] = [];
+  const abandoned: string[] = [];
   const agent: Agent = {
     info: { agentId: "a1", label: "", connector: "test", models: [], requestedScopes: [] },
-    run: async function* (turn): AsyncGenerator<TurnEvent> {
+    run: async function* (turn, signal): AsyncGenerator<TurnEvent> {
       if (turn.request.kind === "resume") {
         resumed.push(turn.request.resumes);
         yield { type: "text-delta", text: "thanks" };
@@ -424,6 +425,7 @@ function setUpParked(sessions: Session[] = [aSession()]) {
       }
       if (isParked) {
         isParked = false;
+        signal.addEventListener("abort", () => abandoned.push(turn.id));
         yield { type: "tool-call-start", id: "c1", name: "read" };
         yield { type: "finish", reason: "tool_calls", parked: true };
         return;
@@ -453,7 +455,7 @@ function setUpParked(sessions: Session[] = [aSession()]) {
     onRepeat: () => undefined,
     onEnd: () => undefined,
   });
-  return { clock, go, resumed, directory, engine };
+  return { clock, go, resumed, abandoned, directory, engine };
 }
 
 const RESULTS: ChatRequest = {
@@ -482,13 +484,15 @@ describe("a parked turn's results", () => {
 
   test("go to another session as a whole when their own ended while they waited", async () => {
     const sessions = [aSession()];
-    const { engine, directory, go, resumed } = setUpParked(sessions);
-    await (await engine.admit(CHAT, caller(), never)).run();
+    const { engine, directory, go, resumed, abandoned } = setUpParked(sessions);
+    const parked = await engine.admit(CHAT, caller(), never);
+    await parked.run();
     const busy = (await engine.admit(CHAT, caller(), never)).run();
     const refused = engine.admit(RESULTS, caller(), never);
     sessions[0] = aSession({ status: "revoked" });
     directory.change({ session: sessions[0] });
     await expect(refused).rejects.toMatchObject({ code: "session_revoked" });
+    expect(abandoned).toEqual([parked.id]);
     go.resolve();
     await busy;
     sessions.push(aSession({ sessionId: "s2" }));

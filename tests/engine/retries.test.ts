@@ -26,7 +26,13 @@ function attempt(fields: Partial<Attempt> = {}): Attempt {
 
 function setUp(maxTurns = 8) {
   const clock = createFakeClock();
-  const guard = createRetryGuard({ clock, repeatMs: 60_000, failureMs: 8_000, maxTurns });
+  const guard = createRetryGuard({
+    clock,
+    repeatMs: 60_000,
+    failureMs: 8_000,
+    maxTurns,
+    maxBytes: 10_000,
+  });
   return { clock, guard };
 }
 
@@ -140,4 +146,47 @@ test("what is remembered is bounded though one prompt comes again and again unde
   expect(guard.find(attempt({ idempotencyKey: "i0" }))).toBeUndefined();
   expect(guard.find(attempt({ idempotencyKey: "i48" }))).toBeDefined();
   expect(guard.find(attempt({ idempotencyKey: "i49" }))).toBeDefined();
+});
+
+describe("answers that are remembered", () => {
+  const vectors: TurnResult = {
+    ...result,
+    text: "",
+    vectors: [Array.from({ length: 500 }, () => 0.1)],
+  };
+
+  test.each([
+    ["text", { ...result, text: "t".repeat(2_000) }],
+    ["vectors", vectors],
+  ])("take bounded memory, be they %s: the oldest are no longer there", async (_what, large) => {
+    const { guard } = setUp(100);
+    for (let index = 0; index < 10; index += 1) {
+      const memory = guard.remember(attempt({ fingerprint: `f${index}` }));
+      memory.started = true;
+      guard.end(memory, { result: large });
+    }
+    const heard = async (index: number) => {
+      const found = guard.find(attempt({ fingerprint: `f${index}`, retryCount: 1 }));
+      return guard.whenEnded(found!);
+    };
+    expect(await heard(9)).toEqual({ result: large });
+    expect(await heard(8)).toEqual({ result: large });
+    expect(await heard(0)).toEqual({ result: undefined });
+  });
+
+  test("leave room again when they are forgotten", async () => {
+    const { guard } = setUp(2);
+    const large = { ...result, text: "t".repeat(2_000) };
+    for (let index = 0; index < 50; index += 1) {
+      const memory = guard.remember(attempt({ fingerprint: `f${index}` }));
+      memory.started = true;
+      // Nobody can ask for the first of two of the same.
+      const same = guard.remember(attempt({ fingerprint: `f${index}` }));
+      same.started = true;
+      guard.end(memory, { result: large });
+      guard.end(same, { result: large });
+    }
+    const last = guard.find(attempt({ fingerprint: "f49", retryCount: 1 }));
+    expect(await guard.whenEnded(last!)).toEqual({ result: large });
+  });
 });
