@@ -177,9 +177,14 @@ const REFUSALS: Readonly<Partial<Record<Refusal["error"]["code"], string>>> = {
 /** Sessions and links as they change, whoever changes them. */
 export function auditSessions(sessions: SessionDirectory, { audit }: Trail): void {
   const known = new Map<string, Pick<Session, "status" | "connected">>();
+  // Those of an earlier start are on record already.
+  for (const { sessionId, status, connected } of sessions.list()) {
+    if (!ENDED.has(status)) known.set(sessionId, { status, connected });
+  }
   sessions.subscribe(({ session }) => {
     const { sessionId, agentId, status, connected } = session;
     const before = known.get(sessionId);
+    if (before === undefined && ENDED.has(status)) return;
     known.set(sessionId, { status, connected });
     const entry = (event: string, details: string): void =>
       audit.writeWhenPossible({
@@ -194,7 +199,8 @@ export function auditSessions(sessions: SessionDirectory, { audit }: Trail): voi
     if (before !== undefined && before.connected !== connected) {
       entry("mcp_connection", connected ? "connected" : "disconnected");
     }
-    if (ENDED.has(status)) known.delete(sessionId);
+    // Its agent may go later than the session.
+    if (ENDED.has(status) && !connected) known.delete(sessionId);
   });
 }
 

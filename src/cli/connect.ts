@@ -1,6 +1,8 @@
 // `mlp connect`: points an editor at the server. Writes the editor's settings where they are in a file, after showing
 // what would change and asking; prints the steps where they are not.
 
+import { isDeepStrictEqual } from "node:util";
+
 import type { CliContext } from "./context.ts";
 import { planOf } from "./connect-plan.ts";
 import type { Plan, PlanParts, Target } from "./connect-plan.ts";
@@ -73,9 +75,14 @@ async function connectBySteps(
     return;
   }
   const key = await makeEditorKey(context, flags.url, editor.name);
-  const steps = stepsWith(key.secret);
-  connections.save({ editor: editor.name, base, model, key_id: key.id, file: null }, undefined);
-  context.io.output.write(steps);
+  try {
+    const steps = stepsWith(key.secret);
+    connections.save({ editor: editor.name, base, model, key_id: key.id, file: null }, undefined);
+    context.io.output.write(steps);
+  } catch (error) {
+    await revokeEditorKey(context, flags.url, key.id);
+    throw error;
+  }
 }
 
 async function connectFile(
@@ -116,6 +123,10 @@ interface Agreed extends PlanParts {
 async function write(context: CliContext, flags: ConnectFlags, agreed: Agreed): Promise<void> {
   const { target, path, file, known, plan, connections } = agreed;
   const { editor, base, model } = target;
+  // It has been shown and thought over since.
+  if (!isDeepStrictEqual(connections.find(editor.name), known)) {
+    throw new CommandError(`${editor.title} has just been connected by somebody else; try again`);
+  }
   const key = await makeEditorKey(context, flags.url, editor.name);
   const endpoint = { base, model, key: key.secret };
   const earlier = connections.backup(editor.name);

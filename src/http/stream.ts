@@ -37,7 +37,7 @@ export function streamResponse(answer: StreamedAnswer): Response {
     const quietFor = answer.clock.monotonic() - lastWriteAt;
     if (quietFor >= answer.heartbeatMs) void write(answer.encoder.heartbeat());
     const next = answer.heartbeatMs - Math.max(0, answer.clock.monotonic() - lastWriteAt);
-    return answer.clock.timer(next, () => {
+    return answer.clock.timer(Math.max(0, next), () => {
       stopHeartbeat = beat();
     });
   }

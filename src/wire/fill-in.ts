@@ -33,9 +33,14 @@ const FAMILIES: readonly Marks[] = [
   { prefix: "[PREFIX]", suffix: "[SUFFIX]", middle: "", suffixFirst: true },
 ];
 
-/** Whether a gap is written into the prompt at all, wherever its marks stand. */
+/** Whether a gap is written into the prompt at all, wherever its marks stand in the order of their family. */
 export function hasGap(prompt: string): boolean {
-  return FAMILIES.some(({ prefix, suffix }) => prompt.includes(prefix) && prompt.includes(suffix));
+  return FAMILIES.some(({ prefix, suffix, suffixFirst }) => {
+    const prefixAt = prompt.indexOf(prefix);
+    const suffixAt = prompt.indexOf(suffix);
+    if (prefixAt === -1 || suffixAt === -1) return false;
+    return suffixFirst !== true || suffixAt < prefixAt;
+  });
 }
 
 /** `undefined` for a prompt without a gap. What comes before the first mark (other files, for context) stays in front. */

@@ -393,6 +393,36 @@ describe("disconnecting", () => {
   });
 });
 
+test("a connection that was made while a person thought it over stays as it is", async () => {
+  const file = put(zedFile(), ZED);
+  await run("connect zed --yes");
+  const kept = join(home.path, "editors");
+  const paths = [file, join(kept, "zed.json"), join(kept, "zed.backup")];
+  const others = paths.map((path) => readFileSync(path));
+  rmSync(kept, { recursive: true });
+  writeFileSync(file, ZED);
+  let isOther = false;
+  const { code, stderr } = await run("connect zed", {
+    isTerminal: true,
+    typed: ["yes"],
+    onOutput: () => {
+      if (isOther) return;
+      isOther = true;
+      mkdirSync(kept, { mode: 0o700 });
+      for (const [index, path] of paths.entries()) {
+        writeFileSync(path, others[index]!, { mode: 0o600 });
+      }
+    },
+  });
+  expect([code, stderr]).toEqual([
+    1,
+    "mlp: Zed has just been connected by somebody else; try again\n",
+  ]);
+  expect(paths.map((path) => readFileSync(path))).toEqual(others);
+  expect((await run("disconnect zed --yes")).code).toBe(0);
+  expect(readFileSync(file, "utf8")).toBe(ZED);
+});
+
 describe("an editor that is set up by hand", () => {
   test("gets steps with a key of its own, once", async () => {
     const { code, stdout } = await run("connect void");
@@ -412,6 +442,16 @@ describe("an editor that is set up by hand", () => {
     );
     expect(stderr).toContain("without --print one is made");
     expect(calls()).toEqual([]);
+  });
+
+  test("leaves no key behind when it cannot be written down", async () => {
+    const folder = join(home.path, "editors");
+    mkdirSync(folder, { recursive: true });
+    chmodSync(folder, 0o777);
+    const { code, stdout } = await run("connect void");
+    expect(code).toBe(1);
+    expect(stdout).not.toContain(SECRET);
+    expect(calls()).toEqual(["POST /control/keys", "DELETE /control/keys/key_1"]);
   });
 
   test("is told how to undo them, and its key ends", async () => {

@@ -54,6 +54,37 @@ describe("is refused, and not quoted", () => {
     await expect(deep.read(request(body))).rejects.toMatchObject({ code: "invalid_request" });
   });
 
+  test.each([
+    ['{"limit":0}', "limit: expected integer to be greater or equal to 1."],
+    ['{"limit":"a"}', "limit: expected integer."],
+    ['{"content":5}', "content: expected string or array."],
+    ['{"content":[{"type":"a"},7]}', "content[1]: expected object."],
+    ['{"content":[{"type":1}]}', "content[0].type: expected string."],
+  ])("%s hears what would have fitted", async (body, message) => {
+    const text = Type.Object({ type: Type.String() });
+    const content = Type.Union([Type.String(), Type.Array(text)]);
+    const schema = Type.Object({
+      limit: Type.Optional(Type.Union([Type.Integer({ minimum: 1 }), Type.Null()])),
+      content: Type.Optional(Type.Union([content, Type.Null()])),
+    });
+    const nullable = createBodyReader(schema, { bodyBytes: 10_000, jsonDepth: 8 });
+    await expect(nullable.read(request(body))).rejects.toMatchObject({ message });
+  });
+
+  test("the first of very many complaints is enough", async () => {
+    const wide = createBodyReader(Schema, { bodyBytes: 4_000_000, jsonDepth: 8 });
+    const items = Array.from({ length: 50_000 }, () => ({ size: "big" }));
+    const failure = wide.read(request(JSON.stringify({ name: "a", items })));
+    await expect(failure).rejects.toMatchObject({ param: "items[0].size" });
+  });
+
+  test("a body over a mebibyte is not searched for its fault, which would hold everybody up", async () => {
+    const wide = createBodyReader(Schema, { bodyBytes: 4_000_000, jsonDepth: 8 });
+    const items = [...Array.from({ length: 100_000 }, () => ({ size: 1 })), { size: "big" }];
+    const failure = wide.read(request(JSON.stringify({ name: "a", items })));
+    await expect(failure).rejects.toMatchObject({ code: "invalid_request", param: undefined });
+  });
+
   test("the complaint names the innermost field", async () => {
     const failure = reader.read(request('{"name":"a","items":[{"size":1},{"size":"big"}]}'));
     await expect(failure).rejects.toMatchObject({

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { AppError } from "../../src/core/error.ts";
 import type { TurnEvent } from "../../src/core/event.ts";
+import type { Clock } from "../../src/core/ports.ts";
 import type { StreamEncoder } from "../../src/core/stream.ts";
 import { createBuffers } from "../../src/engine/buffers.ts";
 import type { Buffers } from "../../src/engine/buffers.ts";
@@ -146,6 +147,31 @@ describe("a silent agent", () => {
     expect(heard).toBe("<start>a<beat><beat>");
     expect(clock.pending).toBe(0);
   });
+});
+
+test("a heartbeat that is due while it is looked for asks for no time before now", () => {
+  const clock = createFakeClock();
+  const waits: number[] = [];
+  let reads = 0;
+  const ticking: Clock = {
+    ...clock,
+    // The second look is just before the time, the third just after it.
+    monotonic: () => [0, 9_999, 10_001][reads++] ?? 10_001,
+    timer: (ms, callback) => {
+      waits.push(ms);
+      return clock.timer(ms, callback);
+    },
+  };
+  streamResponse({
+    encoder,
+    run: () => new Promise(() => undefined),
+    headers: {},
+    clock: ticking,
+    heartbeatMs: 10_000,
+    buffers: BUFFERS,
+    onDone: () => undefined,
+  });
+  expect(waits).toEqual([0]);
 });
 
 test("a client that does not read holds the agent back, and loses nothing; what waits for it is counted", async () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { readFillIn } from "../../src/wire/fill-in.ts";
+import { hasGap, readFillIn } from "../../src/wire/fill-in.ts";
 
 type Write = (prefix: string, suffix: string) => string;
 
@@ -51,3 +51,17 @@ test.each([
 ])("is no gap: %j", (prompt) => {
   expect(readFillIn(prompt)).toBeUndefined();
 });
+
+test.each(Object.values(FAMILIES).map((write) => write("const a = ", ";")))(
+  "has a gap, its end cut off or not: %j",
+  (prompt) => {
+    expect([hasGap(prompt), hasGap(`${prompt}\n`)]).toEqual([true, true]);
+  },
+);
+
+test.each(["", "Go on from here", "[PREFIX] and [SUFFIX]", "<fim_prefix> and <|fim_suffix|>"])(
+  "has no gap: %j",
+  (prompt) => {
+    expect(hasGap(prompt)).toBe(false);
+  },
+);

@@ -16,6 +16,9 @@ export interface MessageStreamOptions {
   readonly promptTokens: number;
 }
 
+/** About how much is kept of thoughts that may never be shown. In UTF-16 code units. */
+const MOST_HIDDEN = 1024 * 1024;
+
 const PING = sseEvent("ping", '{"type":"ping"}');
 
 /**
@@ -30,6 +33,7 @@ export function createMessageStream(
   const isHidden = options.thinking === "hidden";
   /** Kept in case that nothing else is said. */
   let hidden: string[] = [];
+  let hiddenSize = 0;
   let calls = 0;
 
   function start(): string {
@@ -51,7 +55,10 @@ export function createMessageStream(
   function reasoning(text: string): string {
     if (text === "") return "";
     if (isHidden) {
-      if (blocks.begun() === 0) hidden.push(text);
+      if (blocks.begun() === 0 && hiddenSize < MOST_HIDDEN) {
+        hidden.push(text);
+        hiddenSize += text.length;
+      }
       return "";
     }
     const open = blocks.enter("thinking");

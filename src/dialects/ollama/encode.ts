@@ -2,7 +2,7 @@
 // hot path: a delta costs one `JSON.stringify` of its text. Reads no clock but the one it is given.
 
 import { assertNever } from "../../core/assert.ts";
-import type { AppError } from "../../core/error.ts";
+import { AppError } from "../../core/error.ts";
 import type { FinishEvent, TurnEvent } from "../../core/event.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { AnswerMeta, StreamEncoder } from "../../core/stream.ts";
@@ -127,17 +127,24 @@ interface ToolCalls {
   take(): string;
 }
 
+/** A call is held until it is whole. In UTF-16 code units. */
+const LONGEST_CALL = 8 * 1024 * 1024;
+
 /** Puts tool calls together: Ollama has no partial ones. The arguments keep the agent's own text, digits and all. */
 function createToolCalls(): ToolCalls {
   let index = 0;
   let current: ToolCall | undefined;
   let pieces: string[] = [];
+  let length = 0;
   return {
     start(id, name) {
       current = { id, name, arguments: "" };
       pieces = [];
+      length = 0;
     },
     append(text) {
+      length += text.length;
+      if (length > LONGEST_CALL) throw callTooLarge();
       pieces.push(text);
     },
     take() {
@@ -150,6 +157,13 @@ function createToolCalls(): ToolCalls {
       return `${head},"arguments":${withoutLineBreaks(text)}}}`;
     },
   };
+}
+
+function callTooLarge(): AppError {
+  return new AppError(
+    "agent_error",
+    "The agent's tool call is larger than a call may be. Ask for something smaller.",
+  );
 }
 
 const LINE_BREAKS = /[\u0085\u2028\u2029]/;

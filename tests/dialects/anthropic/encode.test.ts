@@ -285,3 +285,14 @@ test("the list of models is one page, with the first and last names", () => {
   });
   expect(encodeModelList([], 0)).toMatchObject({ data: [], first_id: null, last_id: null });
 });
+
+test("thoughts that nobody asked for are kept for an answer of nothing else, and not without end", () => {
+  const stream = createMessageStream(META, { thinking: "hidden", promptTokens: 1 });
+  const thought = "t".repeat(1024 * 1024);
+  for (let count = 0; count < 3; count += 1) {
+    expect(stream.event({ type: "reasoning-delta", text: thought })).toBe("");
+  }
+  const end = stream.event({ type: "finish", reason: "stop" });
+  expect(end).toContain("thinking_delta");
+  expect(end.length).toBeLessThan(thought.length * 2);
+});

@@ -96,6 +96,14 @@ describe("time", () => {
 });
 
 describe("a stream", () => {
+  test("puts a call of eight million characters together, and fails for a larger one", () => {
+    const piece = { type: "tool-call-delta", id: "c", arguments: " ".repeat(1024 * 1024) } as const;
+    const stream = chatStream();
+    stream.event({ type: "tool-call-start", id: "c", name: "f" });
+    for (let count = 0; count < 8; count += 1) expect(stream.event(piece)).toBe("");
+    expect(() => stream.event(piece)).toThrow(AppError);
+  });
+
   test("says nothing after its end, whatever comes", () => {
     const failed = new AppError("agent_lost", "Gone.");
     const late: ((stream: StreamEncoder) => string)[] = [
