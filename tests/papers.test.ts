@@ -159,7 +159,13 @@ describe("commands in the papers", () => {
       started += 1;
       return Promise.reject(new AppError("internal", "This is as far as the test goes."));
     };
-    const app = { startUp: start, startServe: start, startBridge: start, startAgent: start };
+    const app = {
+      startUp: start,
+      startServe: start,
+      startBridge: start,
+      startAgent: start,
+      startMcp: start,
+    };
     // These touch files and need no server: what they would do is shown.
     if (argv[0] === "connect") {
       return (await mlp([...new Set([...argv, "--print"])], { home })).code === 0;
@@ -227,7 +233,7 @@ describe("commands in the papers", () => {
 
   test("what is no command of ours would be noticed", async () => {
     expect(await isUnderstood(["up", "--prot", "1"])).toBe(false);
-    expect(await isUnderstood(["agent", "cursor"])).toBe(false);
+    expect(await isUnderstood(["agent", "curser"])).toBe(false);
     expect(await isUnderstood(["sessions", "aprove", "x"])).toBe(false);
     expect(await isUnderstood(["keys", "create", "--ttl", "soon"])).toBe(false);
     expect(await isNamedRightly(["serve", "--agent"])).toBe(false);

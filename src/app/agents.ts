@@ -3,66 +3,122 @@
 import { homedir } from "node:os";
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
-import { createOpenAiUpstream } from "../agents/openai-upstream.ts";
+import { programName } from "../agents/program-name.ts";
 import { createRehearsal } from "../agents/rehearsal.ts";
 import { parseRehearsalScript } from "../agents/rehearsal-script.ts";
 import type { RehearsalScript } from "../agents/rehearsal-script.ts";
 import { agentSpecOf, parseAgentSpec } from "../config/agent-spec.ts";
 import type { AgentSpec } from "../config/agent-spec.ts";
 import type { Config } from "../config/schema.ts";
-import { AppError } from "../core/error.ts";
-import type { Agent, Log } from "../core/ports.ts";
+import { AppError, toAppError } from "../core/error.ts";
+import type { AgentSessionTally } from "./agent-sessions.ts";
+import { startAcpAgent } from "./acp-agent.ts";
+import { CURSOR_COMMAND, createCursorAgent, findCursor } from "./cursor.ts";
 import { findAgents } from "./find-agents.ts";
-import type { System } from "./system.ts";
+import type { LiveAgent } from "./live-agent.ts";
+import type { Base } from "./start.ts";
 import type { StartNotes } from "./types.ts";
+import { createUpstreams } from "./upstreams.ts";
 
 export interface ChosenAgents {
   readonly specs: readonly AgentSpec[];
+  /** Nobody named them: they are what this machine has, in the order in which they are to be tried. One is enough. */
+  readonly isFound: boolean;
   readonly notes: Pick<StartNotes, "chosenAgent" | "foundUnsupported">;
 }
 
 /** `named`: the `--agent` flags. @throws AppError invalid_request */
-export function chooseAgents(named: readonly string[], config: Config): ChosenAgents {
-  const foundUnsupported = findAgents((command) => Bun.which(command));
+export function chooseAgents(
+  named: readonly string[],
+  config: Config,
+  env: Readonly<Record<string, string | undefined>>,
+): ChosenAgents {
+  const found = findAgents((command) =>
+    command === CURSOR_COMMAND ? findCursor(env, Bun.which) : Bun.which(command),
+  );
+  const usable = found.flatMap(({ spec }) => (spec === undefined ? [] : [spec]));
+  const foundUnsupported = found.filter(({ spec }) => spec === undefined);
   const fromFlags = named.map(parseAgentSpec);
   const fromConfig = config.agents.map(agentSpecOf);
+  const isFound = fromFlags.length + fromConfig.length === 0;
+  const rehearsal: AgentSpec = { connector: "rehearsal" };
   const [specs, why] =
     fromFlags.length > 0
       ? [fromFlags, "named by --agent"]
       : fromConfig.length > 0
         ? [fromConfig, "named in the configuration"]
-        : [[{ connector: "rehearsal" }] satisfies AgentSpec[], whyRehearsal(foundUnsupported)];
+        : [[...usable, rehearsal], ""];
+  const shown = isFound ? "" : specs.map(shownSpec).join(", ");
   return {
     specs: specs.filter((spec) => spec.connector !== "none"),
-    notes: {
-      chosenAgent: { spec: specs.map(shownSpec).join(", "), why },
-      foundUnsupported,
-    },
+    isFound,
+    notes: { chosenAgent: { spec: shown, why }, foundUnsupported },
   };
 }
 
-function whyRehearsal(found: StartNotes["foundUnsupported"]): string {
-  return found.length > 0
+export interface StartedAgents {
+  readonly agents: readonly LiveAgent[];
+  readonly notes: Pick<StartNotes, "chosenAgent" | "foundUnsupported">;
+}
+
+/** All that were named, or the first found one that starts. @throws AppError when a named one does not */
+export async function startAgents(chosen: ChosenAgents, deps: AgentDeps): Promise<StartedAgents> {
+  const { specs, isFound, notes } = chosen;
+  const agents: LiveAgent[] = [];
+  if (!isFound) {
+    for (const spec of specs) agents.push(await createAgent(spec, deps));
+    return { agents, notes };
+  }
+  const failed: string[] = [];
+  for (const spec of specs) {
+    try {
+      const agent = await createAgent(spec, deps);
+      const why = whyFound(spec, notes.foundUnsupported, failed);
+      return { agents: [agent], notes: { ...notes, chosenAgent: { spec: shownSpec(spec), why } } };
+    } catch (error) {
+      const { message } = toAppError(error);
+      failed.push(`${shownSpec(spec)} did not start: ${message}`);
+      deps.log.warn(
+        { agent: shownSpec(spec), reason: message },
+        "an agent that was found did not start",
+      );
+    }
+  }
+  throw new AppError("internal", "No agent could be started.");
+}
+
+function whyFound(
+  spec: AgentSpec,
+  unsupported: StartNotes["foundUnsupported"],
+  failed: readonly string[],
+): string {
+  const others = failed.length === 0 ? "" : `; ${failed.join("; ")}`;
+  if (spec.connector !== "rehearsal") return `found on this machine${others}`;
+  if (failed.length > 0) return failed.join("; ");
+  return unsupported.length > 0
     ? "the agents found on this machine are not supported yet"
     : "no agent was found on this machine";
 }
 
+/** As people are told it; never with a key. */
 export function shownSpec(spec: AgentSpec): string {
-  return spec.connector === "openai" ? `openai:${spec.baseUrl}` : spec.connector;
+  if (spec.connector === "openai") {
+    return `openai:${spec.upstreams.map(({ baseUrl }) => baseUrl).join("+")}`;
+  }
+  return spec.connector === "acp" ? `acp:${programName(spec.command)}` : spec.connector;
 }
 
-export interface AgentDeps {
-  readonly system: System;
-  readonly log: Log;
+export interface AgentDeps extends Pick<Base, "env" | "log" | "paths" | "shutdown" | "system"> {
   readonly script?: RehearsalScript;
   /** What a rehearsed crash does. */
   readonly crash?: () => void;
   readonly agentId?: string;
   readonly label?: string;
+  readonly onAgentSession?: AgentSessionTally["record"];
 }
 
-/** An agent that can answer at once: an upstream is asked for its models first. */
-export async function createAgent(spec: AgentSpec, deps: AgentDeps): Promise<Agent> {
+/** An agent that can answer at once: a program or an upstream is asked for its models first. Upstreams may be away. */
+export async function createAgent(spec: AgentSpec, deps: AgentDeps): Promise<LiveAgent> {
   const { system, log } = deps;
   if (spec.connector === "none") throw new AppError("internal", "`none` is no agent.");
   if (spec.connector === "rehearsal") {
@@ -76,19 +132,20 @@ export async function createAgent(spec: AgentSpec, deps: AgentDeps): Promise<Age
       ...(deps.label !== undefined && { label: deps.label }),
     });
   }
-  const upstream = createOpenAiUpstream({
-    baseUrl: spec.baseUrl,
-    fetch,
-    clock: system.clock,
-    random: system.random,
-    log,
-    agentId: deps.agentId ?? `openai:${new URL(spec.baseUrl).host}`,
-    label: deps.label ?? spec.label ?? `OpenAI-compatible at ${new URL(spec.baseUrl).host}`,
-    ...(spec.model !== undefined && { model: spec.model }),
-    ...(spec.apiKey !== undefined && { apiKey: spec.apiKey }),
-  });
-  await upstream.discover();
-  return upstream;
+  if (spec.connector === "cursor") return await createCursorAgent(spec, deps);
+  if (spec.connector === "acp") {
+    const { connector: _connector, ...settings } = spec;
+    return await startAcpAgent(
+      {
+        ...settings,
+        agentId: deps.agentId ?? `acp:${programName(spec.command)}`,
+        ...(deps.label !== undefined && { label: deps.label }),
+        ...(deps.onAgentSession !== undefined && { onSession: deps.onAgentSession }),
+      },
+      deps,
+    );
+  }
+  return await createUpstreams(spec, deps);
 }
 
 /** @throws AppError invalid_request naming the file */

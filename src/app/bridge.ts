@@ -15,6 +15,8 @@ import type { Listening } from "../http/listen.ts";
 import { sessionRoutes } from "../http/routes-control.ts";
 import { documentRoutes } from "../http/routes-documents.ts";
 import type { DocumentDeps } from "../http/routes-documents.ts";
+import { mcpRoutes } from "../http/routes-mcp.ts";
+import type { McpRouteDeps } from "../http/routes-mcp.ts";
 import { registrationRoutes } from "../http/routes-registration.ts";
 import { operationsRoutes } from "../http/routes-operations.ts";
 import type { LinkHealth } from "../http/routes-operations.ts";
@@ -31,6 +33,7 @@ import { documentsOf } from "./documents.ts";
 import { auditSessions, auditedSessions, refusalListener } from "./audit.ts";
 import type { Trail } from "./audit.ts";
 import { checkExposure, guardRules } from "./guard-rules.ts";
+import { openMcpDoor } from "./mcp.ts";
 import type { Base } from "./start.ts";
 import { sessionSettings } from "./session-settings.ts";
 import { VERSION } from "./version.ts";
@@ -85,7 +88,20 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
     routes: () => apps.plain.routes,
     bridgePort: () => listening.port,
   });
-  const groups = bridgeGroups(parts, { sessions, link, visits, documents });
+  const mcp = openMcpDoor({
+    sessions,
+    system,
+    log,
+    bodyBytes: config.limits.control_body_bytes,
+    trustsConsent: () => parts.current().mcp.elicitation_approval,
+  });
+  const groups = bridgeGroups(parts, {
+    sessions,
+    link,
+    visits,
+    documents,
+    mcp: (request) => mcp.handle(request),
+  });
   const apps = createPortApps({ visits, log, groups, onRefusal });
   checkExposure(config, config.bridge.host);
   const guardFor = (port: number) =>
@@ -121,6 +137,7 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
   shutdown.onClose("sessions", () => sessions.close());
   shutdown.onClose("bridge port", () => listening.kill());
   shutdown.onClose("hub", () => hub.close());
+  shutdown.onClose("mcp", () => mcp.close());
   return { sessions, hub, listening, link, app: apps.plain };
 }
 
@@ -129,12 +146,13 @@ interface BridgeRouteParts {
   readonly link: () => LinkHealth;
   readonly visits: Visits;
   readonly documents: DocumentDeps;
+  readonly mcp: McpRouteDeps["handle"];
 }
 
 /** The port's routes; made without a server, too, to be described. */
 export function bridgeGroups(
   { config, system }: Pick<BridgeParts, "config" | "system">,
-  { sessions, link, visits, documents }: BridgeRouteParts,
+  { sessions, link, visits, documents, mcp }: BridgeRouteParts,
 ): readonly RouteGroup[] {
   const limits = {
     bodyBytes: config.limits.control_body_bytes,
@@ -152,6 +170,7 @@ export function bridgeGroups(
       sessionRoutes({ sessions, limits }),
       () => documentRoutes(documents),
     ]),
+    guarded(visits, "agent", [mcpRoutes({ visits, handle: mcp })]),
   ];
 }
 

@@ -41,7 +41,8 @@ function groupsOf(
   const visits = createVisits();
   const link = () => inert("link");
   if (port === "bridge") {
-    return bridgeGroups({ config, system }, { sessions, link, visits, documents });
+    const mcp = () => inert("mcp");
+    return bridgeGroups({ config, system }, { sessions, link, visits, documents, mcp });
   }
   return routeGroups(
     {

@@ -1,6 +1,6 @@
 // What a provider observes of itself: metrics, traces and health, over the parts that it is composed of.
 
-import type { LinkFigures } from "../observe/metric-figures.ts";
+import type { AgentSessionFigures, LinkFigures } from "../observe/metric-figures.ts";
 import { createHealth } from "../http/health.ts";
 import type { Health } from "../http/health.ts";
 import {
@@ -28,6 +28,8 @@ export interface ObservedParts extends Base {
   readonly store: Store;
   readonly trail: Trail;
   readonly link: () => LinkHealth;
+  /** Where agents run in this process. */
+  readonly agentSessions?: () => AgentSessionFigures;
 }
 
 /** What is only there once the provider is composed. */
@@ -69,6 +71,7 @@ export async function observe(
       turnsWaiting: () => provider.load().waiting,
       link: () => linkFigures(parts.link()),
       audit: () => trail.audit.status(),
+      ...(parts.agentSessions !== undefined && { agentSessions: parts.agentSessions }),
     },
   });
   for (const session of sessions.list()) metrics.recordSession(session);

@@ -1,18 +1,10 @@
 // `mlp agent`: a runner beside one agent. It joins a bridge, waits for a human's approval, and runs turns.
 
-import { createHash } from "node:crypto";
 import { hostname } from "node:os";
-import { join } from "node:path";
-import { openBunSocket } from "../bridge/bun-socket.ts";
-import { createRunner } from "../bridge/runner.ts";
 import type { AgentSpec } from "../config/agent-spec.ts";
-import { AppError } from "../core/error.ts";
-import type { Agent } from "../core/ports.ts";
-import { loadSecrets } from "../security/secrets.ts";
-import { createTokenFile } from "./token-file.ts";
 import { createAgent, readScript, shownSpec } from "./agents.ts";
-import { linkTiming } from "./link-timing.ts";
-import { reportLink } from "./report-link.ts";
+import { joinBridge } from "./join-bridge.ts";
+import type { LiveAgent } from "./live-agent.ts";
 import { start } from "./start.ts";
 import type { Base } from "./start.ts";
 import type { Running, StartSettings } from "./types.ts";
@@ -29,54 +21,29 @@ export interface AgentSettings extends StartSettings {
 /** @throws AppError saying what keeps it from starting; a bridge that is away does not */
 export function startAgent(settings: AgentSettings): Promise<Running> {
   return start(settings, async (base) => {
-    const { config, log, paths, system, shutdown } = base;
-    const url = config.mcp.bridge_url;
     const agent = await openAgent(settings, base);
-    const { agentId } = agent.info;
-    const secrets = loadSecrets({ dir: paths.secrets, env: base.env, only: ["agentToken"] });
-    const failed = Promise.withResolvers<Error>();
-    const report = reportLink(log, { url, secret: "MLP_AGENT_TOKEN", about: { agentId } });
-    const runner = createRunner({
-      url,
-      token: secrets.agentToken.value,
-      agent,
-      tokens: createTokenFile(join(paths.state, "agents", tokenFileName(url, agentId))),
-      clock: system.clock,
-      random: system.random,
-      log,
-      openSocket: openBunSocket,
-      ...linkTiming(config),
-      onSession: ({ sessionId, status }) => log.info({ sessionId, status, agentId }, "session"),
-      onState: (state) => {
-        report(state);
-        // Denied, revoked or replaced: asking again is for a human to decide.
-        if (state.state === "stopped") failed.resolve(new AppError("agent_lost", state.reason));
-      },
-    });
-    shutdown.onClose("bridge link", () => runner.close());
-    runner.start();
+    const { stopped } = joinBridge(base, agent);
     return {
       api: null,
-      bridge: url,
-      agent: agentId,
+      bridge: base.config.mcp.bridge_url,
+      agent: agent.info.agentId,
       notes: {
         chosenAgent: { spec: shownSpec(settings.spec), why: "named on the command line" },
         foundUnsupported: [],
         apiKey: "",
         apiKeyFile: null,
       },
-      failed: failed.promise,
+      failed: stopped,
     };
   });
 }
 
-async function openAgent(settings: AgentSettings, { system, log }: Base): Promise<Agent> {
+async function openAgent(settings: AgentSettings, base: Base): Promise<LiveAgent> {
   const { spec, label } = settings;
   const script = settings.script === undefined ? undefined : await readScript(settings.script);
   return createAgent(spec, {
-    system,
-    log,
-    agentId: settings.agentId ?? `${spec.connector}@${hostname()}`,
+    ...base,
+    agentId: settings.agentId ?? `${agentName(spec)}@${hostname()}`,
     // A rehearsed crash is a real one: the process dies as an agent's would, without a word to anybody.
     crash: () => process.kill(process.pid, "SIGKILL"),
     ...(label !== undefined && { label }),
@@ -84,8 +51,7 @@ async function openAgent(settings: AgentSettings, { system, log }: Base): Promis
   });
 }
 
-/** One token per bridge and agent; the names of both may hold anything. */
-function tokenFileName(url: string, agentId: string): string {
-  const digest = createHash("sha256").update(`${url}\n${agentId}`).digest("hex").slice(0, 16);
-  return `${agentId.replaceAll(/[^\w.-]/g, "_").slice(0, 64)}-${digest}.token`;
+/** Several agents that speak ACP may run on one machine, and are no replacements of each other. */
+function agentName(spec: AgentSpec): string {
+  return spec.connector === "acp" ? shownSpec(spec) : spec.connector;
 }

@@ -2,8 +2,10 @@
 // for agents and providers in other processes.
 
 import { addressOf } from "./address.ts";
-import { chooseAgents, createAgent } from "./agents.ts";
+import { createAgentSessionTally } from "./agent-sessions.ts";
+import { chooseAgents, startAgents } from "./agents.ts";
 import { openBridge } from "./bridge.ts";
+import { embedLive } from "./live-agent.ts";
 import { logSessions } from "./log-sessions.ts";
 import { openPlace } from "./place.ts";
 import { openProvider } from "./provider.ts";
@@ -15,16 +17,20 @@ export function startUp(
   settings: StartSettings & { readonly agents: readonly string[] },
 ): Promise<Running> {
   return start(settings, async (base) => {
-    const chosen = chooseAgents(settings.agents, base.config);
+    const chosen = chooseAgents(settings.agents, base.config, base.env);
     const place = await openPlace(base, "provider");
     const parts = { ...base, ...place };
     const bridge = await openBridge(parts);
-    for (const spec of chosen.specs) bridge.sessions.embed(await createAgent(spec, base));
+    const tally = createAgentSessionTally();
+    const deps = { ...base, onAgentSession: tally.record };
+    const { agents, notes } = await startAgents(chosen, deps);
+    for (const agent of agents) embedLive(bridge.sessions, agent, base.log);
     const provider = await openProvider({
       ...parts,
       sessions: bridge.sessions,
       administration: bridge.sessions,
       link: bridge.link,
+      agentSessions: tally.figures,
     });
     logSessions(bridge.sessions, base.log);
     const { config } = base;
@@ -32,9 +38,9 @@ export function startUp(
     return {
       api,
       bridge: addressOf("ws", config.bridge.host, bridge.listening.port),
-      agent: chosen.notes.chosenAgent.spec,
+      agent: notes.chosenAgent.spec,
       found: { kind: "up", control: api },
-      notes: { ...chosen.notes, ...place.keyNotes },
+      notes: { ...notes, ...place.keyNotes },
     };
   });
 }

@@ -1,6 +1,8 @@
 // `mlp agent`: a runner beside a real agent, which joins a bridge and waits for approval there.
 
-import type { AgentSpec } from "../config/agent-spec.ts";
+import { agentSpecOf } from "../config/agent-spec.ts";
+import type { AgentSpec, UpstreamSpec } from "../config/agent-spec.ts";
+import type { Config } from "../config/schema.ts";
 import type { CliContext } from "./context.ts";
 import { describeAgent } from "./describe.ts";
 import { UsageError } from "./failure.ts";
@@ -10,23 +12,46 @@ import { runServer } from "./server.ts";
 
 export interface AgentFlags extends CommonFlags {
   readonly bridge?: string;
-  readonly "base-url"?: string;
+  /** Several share the turns. */
+  readonly "base-url"?: readonly string[];
   readonly model?: string;
-  /** The name of a variable: a key on the command line would be seen by every user of the machine. */
-  readonly "api-key-env"?: string;
+  readonly command?: string;
+  readonly workspace?: string;
+  /** Names of variables, one for each address: a key on the command line would be seen by every user of the machine. */
+  readonly "api-key-env"?: readonly string[];
   readonly script?: string;
   readonly label?: string;
   readonly "agent-id"?: string;
 }
 
-/** Which flags only one connector understands. */
+/** Which flags each connector understands, beside the ones that all do. */
 const OWN_FLAGS = {
   rehearsal: ["script"],
   openai: ["base-url", "model", "api-key-env"],
+  cursor: ["command", "model", "workspace"],
+  acp: ["workspace"],
 } as const satisfies Record<string, readonly (keyof AgentFlags)[]>;
 
-export async function agent(context: CliContext, flags: AgentFlags, name: string): Promise<void> {
-  const spec = specOf(name, flags, context);
+const NEEDS_ADDRESS =
+  "mlp agent openai needs --base-url, such as http://127.0.0.1:8080/v1, or an openai agent in the configuration";
+/** In place of a variable: this upstream needs no key. */
+const NO_KEY = "none";
+
+type Connector = keyof typeof OWN_FLAGS;
+const CONNECTORS = Object.keys(OWN_FLAGS).join(", ");
+
+/** `words`: the connector, and after `--` the command that `acp` starts. */
+export async function agent(
+  context: CliContext,
+  flags: AgentFlags,
+  ...words: readonly string[]
+): Promise<void> {
+  const [name, ...command] = words;
+  if (name === undefined) throw new UsageError("Expected argument for connector");
+  if (name !== "acp" && command[0] !== undefined) {
+    throw new UsageError(`the ${name} connector takes no command: ${command[0]}`);
+  }
+  const spec = name === "acp" ? acpSpec(command, flags) : specOf(name, flags, context);
   const { script, label, "agent-id": agentId } = flags;
   await runServer(context, {
     flags,
@@ -34,7 +59,7 @@ export async function agent(context: CliContext, flags: AgentFlags, name: string
     start: (app, settings) =>
       app.startAgent({
         ...settings,
-        spec,
+        spec: spec ?? configuredSpec(settings.config),
         ...(script !== undefined && { script }),
         ...(label !== undefined && { label }),
         ...(agentId !== undefined && { agentId }),
@@ -43,29 +68,93 @@ export async function agent(context: CliContext, flags: AgentFlags, name: string
   });
 }
 
-function specOf(name: string, flags: AgentFlags, { env }: Pick<CliContext, "env">): AgentSpec {
-  if (name !== "rehearsal" && name !== "openai") {
-    const reason = ["cursor", "acp", "mcp"].includes(name) ? "is not supported yet" : "is unknown";
-    throw new UsageError(`connector ${name} ${reason}; use rehearsal or openai`);
+/** `undefined`: the one of the configuration. */
+function specOf(
+  name: string,
+  flags: AgentFlags,
+  { env }: Pick<CliContext, "env">,
+): AgentSpec | undefined {
+  if (!isConnector(name)) {
+    if (name === "mcp") throw new UsageError("an MCP client starts mlp mcp by itself");
+    throw new UsageError(`connector ${name} is unknown; use one of ${CONNECTORS}`);
   }
-  const foreign = OWN_FLAGS[name === "openai" ? "rehearsal" : "openai"];
-  const misplaced = foreign.find((flag) => flags[flag] !== undefined);
-  if (misplaced !== undefined) {
-    throw new UsageError(`--${misplaced} means nothing to the ${name} connector`);
-  }
+  checkFlags(name, flags);
   if (name === "rehearsal") return { connector: name };
-  const { "base-url": baseUrl, model, "api-key-env": variable } = flags;
-  if (baseUrl === undefined || !/^https?:\/\/\S+$/.test(baseUrl)) {
-    throw new UsageError("mlp agent openai needs --base-url, such as http://127.0.0.1:8080/v1");
+  return name === "cursor" ? cursorSpec(flags) : openAiSpec(flags, env);
+}
+
+/** @throws UsageError for a flag that only another connector understands */
+function checkFlags(name: Connector, flags: AgentFlags): void {
+  const own: readonly string[] = OWN_FLAGS[name];
+  const misplaced = Object.values(OWN_FLAGS)
+    .flat()
+    .find((flag) => flags[flag] !== undefined && !own.includes(flag));
+  if (misplaced === undefined) return;
+  throw new UsageError(`--${misplaced} means nothing to the ${name} connector`);
+}
+
+function acpSpec(command: readonly string[], flags: AgentFlags): AgentSpec {
+  checkFlags("acp", flags);
+  const { workspace } = flags;
+  if ((command[0] ?? "") !== "") {
+    return { connector: "acp", command, ...(workspace !== undefined && { workspace }) };
   }
-  const apiKey = variable === undefined ? undefined : env[variable];
-  if (variable !== undefined && (apiKey ?? "") === "") {
-    throw new UsageError(`--api-key-env: the variable ${variable} is not set`);
-  }
+  throw new UsageError("mlp agent acp needs a command, as in: mlp agent acp -- gemini --acp");
+}
+
+function isConnector(name: string): name is Connector {
+  return Object.hasOwn(OWN_FLAGS, name);
+}
+
+function cursorSpec({ command, model, workspace }: AgentFlags): AgentSpec {
   return {
-    connector: name,
+    connector: "cursor",
+    ...(command !== undefined && { command }),
+    ...(model !== undefined && { model }),
+    ...(workspace !== undefined && { workspace }),
+  };
+}
+
+/** The first of the configuration, with its weights and keys. */
+function configuredSpec({ agents }: Pick<Config, "agents">): AgentSpec {
+  const spec = agents.map(agentSpecOf).find(({ connector }) => connector === "openai");
+  if (spec === undefined) throw new UsageError(NEEDS_ADDRESS);
+  return spec;
+}
+
+function openAiSpec(flags: AgentFlags, env: CliContext["env"]): AgentSpec | undefined {
+  const { "base-url": addresses = [], model, "api-key-env": variables = [] } = flags;
+  if (addresses.length === 0 && model === undefined && variables.length === 0) return undefined;
+  if (addresses.length === 0 || !addresses.every((one) => /^https?:\/\/\S+$/.test(one))) {
+    throw new UsageError(NEEDS_ADDRESS);
+  }
+  if (variables.length > 0 && variables.length !== addresses.length) {
+    throw new UsageError(
+      `--api-key-env: give one for each --base-url, in their order, and ${NO_KEY} for one without a key`,
+    );
+  }
+  const keys = variables.map((variable) => keyIn(variable, env));
+  return {
+    connector: "openai",
+    upstreams: addresses.map((baseUrl, at) => upstreamOf(baseUrl, model, keys[at])),
+  };
+}
+
+function upstreamOf(
+  baseUrl: string,
+  model: string | undefined,
+  apiKey: string | undefined,
+): UpstreamSpec {
+  return {
     baseUrl,
     ...(model !== undefined && { model }),
     ...(apiKey !== undefined && { apiKey }),
   };
+}
+
+function keyIn(variable: string, env: CliContext["env"]): string | undefined {
+  if (variable === NO_KEY) return undefined;
+  const key = env[variable] ?? "";
+  if (key !== "") return key;
+  throw new UsageError(`--api-key-env: the variable ${variable} is not set`);
 }

@@ -2,6 +2,7 @@
 // most commands need none of them.
 
 import type { AgentSettings } from "../app/start-agent.ts";
+import type { McpSettings, RunningMcp } from "../app/start-mcp.ts";
 import type { Running, StartSettings } from "../app/types.ts";
 
 export interface UpSettings extends StartSettings {
@@ -15,6 +16,7 @@ export interface App {
   startServe(settings: StartSettings): Promise<Running>;
   startBridge(settings: StartSettings): Promise<Running>;
   startAgent(settings: AgentSettings): Promise<Running>;
+  startMcp(settings: McpSettings): Promise<RunningMcp>;
 }
 
 export function createApp(): App {
@@ -23,5 +25,6 @@ export function createApp(): App {
     startServe: async (settings) => (await import("../app/start-serve.ts")).startServe(settings),
     startBridge: async (settings) => (await import("../app/start-bridge.ts")).startBridge(settings),
     startAgent: async (settings) => (await import("../app/start-agent.ts")).startAgent(settings),
+    startMcp: async (settings) => (await import("../app/start-mcp.ts")).startMcp(settings),
   };
 }

@@ -12,6 +12,7 @@ import { auditRoutes } from "./routes-audit.ts";
 import * as Client from "./routes-client.ts";
 import { connectCommand, disconnectCommand } from "./routes-connect.ts";
 import { keysRoutes, sessionsRoutes } from "./routes-control.ts";
+import { doctorCommand } from "./routes-doctor.ts";
 import * as Papers from "./routes-papers.ts";
 import * as Servers from "./routes-servers.ts";
 import type { Environment } from "../config/read-environment.ts";
@@ -81,6 +82,7 @@ function buildCommandLine(version: string): Application<CliContext> {
       serve: Servers.serveCommand,
       bridge: Servers.bridgeCommand,
       agent: Servers.agentCommand,
+      mcp: Servers.mcpCommand,
       sessions: sessionsRoutes,
       keys: keysRoutes,
       audit: auditRoutes,
@@ -91,6 +93,7 @@ function buildCommandLine(version: string): Application<CliContext> {
       show: Client.showCommand,
       run: Client.runCommand,
       health: Client.healthCommand,
+      doctor: doctorCommand,
       config: Papers.configRoutes,
       openapi: Papers.openapiCommand,
       asyncapi: Papers.asyncapiCommand,

@@ -24,7 +24,7 @@ const RunFile = Type.Object(
   },
   { additionalProperties: true },
 );
-type RunFile = Static<typeof RunFile>;
+export type RunFile = Static<typeof RunFile>;
 
 /** What the caller wants of a server. Sessions live with the hub, client keys with the provider. */
 export type Need = "api" | "sessions" | "keys" | "health";
@@ -65,7 +65,8 @@ export function findServer(
   return first;
 }
 
-function readRunFiles(folder: string): readonly RunFile[] {
+/** What the servers left that run now. */
+export function readRunFiles(folder: string): readonly RunFile[] {
   return namesIn(folder)
     .filter((name) => name.endsWith(".json"))
     .map((name) => read(join(folder, name)))
@@ -101,7 +102,7 @@ function isAlive(pid: number): boolean {
 }
 
 /** A server that listens everywhere is reached on this machine's own address. */
-function checkUrl(text: string): string {
+export function checkUrl(text: string): string {
   const url = URL.parse(text.replace(/^ws(s?):/, "http$1:"));
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new UsageError("--url: expected an address such as http://127.0.0.1:11434");

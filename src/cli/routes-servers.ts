@@ -7,6 +7,7 @@ import type { BridgeFlags } from "./bridge.ts";
 import type { CliContext } from "./context.ts";
 import { withContext } from "./context.ts";
 import * as Form from "./flag-forms.ts";
+import type { McpFlags } from "./mcp.ts";
 import type { ServeFlags } from "./serve.ts";
 import type { UpFlags } from "./up.ts";
 
@@ -34,7 +35,8 @@ export const upCommand = buildCommand<UpFlags, [], CliContext>({
         parse: String,
         optional: true,
         variadic: true,
-        brief: "Agent to start: rehearsal, openai:<base address>[#model] or none (repeatable)",
+        brief:
+          "Agent to start: rehearsal, cursor, acp:<command line>, openai:<base address>[#model] or none (repeatable)",
         placeholder: "spec",
       },
     },
@@ -54,23 +56,50 @@ export const bridgeCommand = buildCommand<BridgeFlags, [], CliContext>({
   docs: { brief: "Start the bridge alone" },
 });
 
-export const agentCommand = buildCommand<AgentFlags, [string], CliContext>({
+export const agentCommand = buildCommand<AgentFlags, string[], CliContext>({
   loader: async () => withContext((await import("./agent.ts")).agent),
   parameters: {
     flags: {
       ...common,
       bridge,
-      "base-url": Form.text("openai: address of the upstream, with its /v1", "url"),
-      model: Form.text("openai: the one model to offer", "name"),
-      "api-key-env": Form.text("openai: variable that holds the upstream's key", "name"),
+      "base-url": {
+        ...Form.text("openai: address of an upstream, with its /v1 (repeatable)", "url"),
+        variadic: true,
+      },
+      model: Form.text("openai, cursor: the one model to offer", "name"),
+      command: Form.text("cursor: path of the program, if it is not on PATH", "file"),
+      workspace: Form.text("cursor, acp: folder to work in; an empty one without it", "folder"),
+      "api-key-env": {
+        ...Form.text("openai: variable that holds an upstream's key, one for each", "name"),
+        variadic: true,
+      },
       script: Form.text("rehearsal: file that says what to answer", "file"),
       label: Form.text("Name that people are shown", "text"),
       "agent-id": Form.text("Name that policies and sessions know the agent by", "id"),
     },
     positional: {
-      kind: "tuple",
-      parameters: [{ parse: String, brief: "rehearsal or openai", placeholder: "connector" }],
+      kind: "array",
+      parameter: {
+        parse: String,
+        brief: "rehearsal, openai, cursor, or acp -- and the command that speaks ACP",
+        placeholder: "connector",
+      },
     },
   },
   docs: { brief: "Join a bridge as an agent" },
+});
+
+export const mcpCommand = buildCommand<McpFlags, [], CliContext>({
+  loader: async () => withContext((await import("./mcp.ts")).mcp),
+  parameters: {
+    flags: {
+      config: common.config,
+      "log-level": common["log-level"],
+      bridge,
+      label: Form.text("Name that people are shown", "text"),
+      model: Form.text("Name that editors choose it by", "name"),
+      "agent-id": Form.text("Name that policies and sessions know the chat by", "id"),
+    },
+  },
+  docs: { brief: "MCP server on stdio: the IDE chat that starts it becomes an agent" },
 });

@@ -60,7 +60,8 @@ function describe(schema: TSchema): string {
   const names = literals(schema);
   if (names.length > 1) return `one of ${names.join(", ")}`;
   if (Array.isArray(schema["anyOf"])) {
-    return schema["anyOf"].map((branch: TSchema) => describe(branch)).join(" or ");
+    const ways = schema["anyOf"].map((branch: TSchema) => describe(branch));
+    return [...new Set(ways)].join(" or ");
   }
   switch (schema["type"]) {
     case "integer":
@@ -135,7 +136,22 @@ function blockBranch(error: ValueError): TSchema | undefined {
   const isBlock = typeof error.value === "object" && error.value !== null;
   if (error.type !== ValueErrorType.Union || !isBlock || Array.isArray(error.value))
     return undefined;
-  return branches(error.schema).find((branch) => branch["type"] === "object");
+  const blocks = branches(error.schema).filter((branch) => branch["type"] === "object");
+  const meant = blocks.filter((block) => isMeant(block, error.value));
+  const keys = Object.keys(error.value as object);
+  // Of several forms of one kind, the one that knows most of its keys.
+  const known = (block: TSchema): number =>
+    keys.filter((key) => Object.hasOwn((block["properties"] ?? {}) as object, key)).length;
+  return meant.toSorted((a, b) => known(b) - known(a))[0] ?? blocks[0];
+}
+
+/** Whether what has to be a certain word, such as a kind, is that word. */
+function isMeant(block: TSchema, value: unknown): boolean {
+  const fixed = Object.entries((block["properties"] ?? {}) as Readonly<Record<string, TSchema>>);
+  return fixed.every(
+    ([key, schema]) =>
+      !("const" in schema) || (value as Readonly<Record<string, unknown>>)[key] === schema["const"],
+  );
 }
 
 /** The keys that may stand where the last part of `path` stands. */

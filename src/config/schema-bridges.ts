@@ -4,7 +4,7 @@ import { Type } from "@sinclair/typebox";
 import type { Static } from "@sinclair/typebox";
 
 import { SCOPES } from "../core/session.ts";
-import { closed, nullable, text, whole } from "./builders.ts";
+import { closed, flag, nullable, text, whole } from "./builders.ts";
 
 const BRIDGE_URL = {
   pattern: "^wss?://[^\\s?#@]+$",
@@ -111,6 +111,10 @@ export const mcp = closed(
     agent_id: nullable(
       Type.String({ minLength: 1, maxLength: 128 }),
       "Which agent a flat bridge at `bridge_url` asks. null: its only one.",
+    ),
+    elicitation_approval: flag(
+      "Whether a question that an MCP client puts to its own user counts as approval of its session. The client holds the agent token and could answer by itself: true trusts every program that has that token.",
+      false,
     ),
     connection_timeout: whole("Seconds that one attempt to connect may take.", 10, [1, 300]),
     heartbeat_interval: whole("Seconds between pings on a link.", 30, [1, 3600]),

@@ -94,7 +94,7 @@ function infoOf({ port, version }: OpenApiSettings) {
         title: "MCP Local Provider: bridge",
         summary: "Where agents and providers meet.",
         version,
-        description: `The link itself is a WebSocket at \`/\`: see the AsyncAPI document. ${common}`,
+        description: `The link itself is a WebSocket at \`/\`: see the AsyncAPI document. MCP clients come to \`/mcp\`, with the agent token. ${common}`,
       };
 }
 

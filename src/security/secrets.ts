@@ -25,13 +25,15 @@ export interface SecretsPlace<Name extends SecretName> {
   readonly only?: readonly Name[];
 }
 
-const SECRETS: Readonly<Record<SecretName, { readonly variable: string; readonly file: string }>> =
-  {
-    apiKey: { variable: "MLP_API_KEY", file: "api-key" },
-    controlToken: { variable: "MLP_CONTROL_TOKEN", file: "control-token" },
-    bridgeToken: { variable: "MLP_BRIDGE_TOKEN", file: "bridge-token" },
-    agentToken: { variable: "MLP_AGENT_TOKEN", file: "agent-token" },
-  };
+/** Each secret's variable, and its file in the folder of secrets. */
+export const SECRETS: Readonly<
+  Record<SecretName, { readonly variable: string; readonly file: string }>
+> = {
+  apiKey: { variable: "MLP_API_KEY", file: "api-key" },
+  controlToken: { variable: "MLP_CONTROL_TOKEN", file: "control-token" },
+  bridgeToken: { variable: "MLP_BRIDGE_TOKEN", file: "bridge-token" },
+  agentToken: { variable: "MLP_AGENT_TOKEN", file: "agent-token" },
+};
 const NAMES: readonly SecretName[] = ["apiKey", "controlToken", "bridgeToken", "agentToken"];
 
 /** What a header can carry and nobody guesses. */

@@ -126,8 +126,9 @@ describe("mlp up", () => {
   });
 
   test.each([
-    [["up", "--agent", "cursor"], "--agent: cursor agents are not supported yet"],
-    [["up", "--agent", "nonsense"], "--agent: expected rehearsal, none or openai:"],
+    [["up", "--agent", "mcp"], "--agent: an MCP client is not started here, it joins by itself"],
+    [["up", "--agent", "acp:"], "--agent: expected rehearsal, cursor, acp:<command line>, none or"],
+    [["up", "--agent", "acp:'x"], "acp: the command has a ' that is not closed"],
     [["up", "--port", "70000"], "--port: expected a whole number from 0 to 65535, got 70000"],
     [["up", "--config", "/nowhere/c.yaml"], "/nowhere/c.yaml: no such file"],
   ])("%j is refused in one line, and nothing starts", async (argv, message) => {
@@ -252,15 +253,39 @@ describe("the other servers", () => {
     await run(["openai", ...flags], { UPSTREAM: "k" });
     expect(seen?.spec).toEqual({
       connector: "openai",
-      baseUrl: "http://127.0.0.1:1/v1",
-      model: "m",
-      apiKey: "k",
+      upstreams: [{ baseUrl: "http://127.0.0.1:1/v1", model: "m", apiKey: "k" }],
     });
     expect((await run(["openai", ...flags])).stderr).toContain("UPSTREAM is not set");
+    const two = ["--base-url", "http://127.0.0.1:1/v1", "--base-url", "http://127.0.0.1:2/v1"];
+    await run(["openai", ...two, "--api-key-env", "none", "--api-key-env", "UPSTREAM"], {
+      UPSTREAM: "k",
+    });
+    expect(seen?.spec).toEqual({
+      connector: "openai",
+      upstreams: [
+        { baseUrl: "http://127.0.0.1:1/v1" },
+        { baseUrl: "http://127.0.0.1:2/v1", apiKey: "k" },
+      ],
+    });
+    const file = join(home.path, "agents.yaml");
+    writeFileSync(
+      file,
+      "agents: [rehearsal, {connector: openai, upstreams: [{base_url: 'http://127.0.0.1:3/v1', weight: 2}]}]",
+    );
+    await run(["openai", "--config", file]);
+    expect(seen?.spec).toEqual({
+      connector: "openai",
+      upstreams: [{ baseUrl: "http://127.0.0.1:3/v1", weight: 2 }],
+    });
+    const unclear = await run(["openai", ...two, "--api-key-env", "UPSTREAM"], { UPSTREAM: "k" });
+    expect(unclear.stderr).toContain("give one for each --base-url");
   });
 
   test.each([
-    [["cursor"], "connector cursor is not supported yet"],
+    [["mcp"], "an MCP client starts mlp mcp by itself"],
+    [["acp"], "mlp agent acp needs a command"],
+    [["acp", "--script", "s", "--", "x"], "--script means nothing to the acp connector"],
+    [["rehearsal", "--", "x"], "the rehearsal connector takes no command: x"],
     [["nonsense"], "connector nonsense is unknown"],
     [["openai"], "mlp agent openai needs --base-url"],
     [["openai", "--base-url", "127.0.0.1:1"], "mlp agent openai needs --base-url"],

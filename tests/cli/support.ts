@@ -103,7 +103,14 @@ export async function mlp(argv: readonly string[], options: RunOptions): Promise
     home: userHome,
     platform: process.platform,
     findPaths: () => findPaths({ env, platform: process.platform, home: "/nowhere" }),
-    app: { startUp: noApp, startServe: noApp, startBridge: noApp, startAgent: noApp, ...app },
+    app: {
+      startUp: noApp,
+      startServe: noApp,
+      startBridge: noApp,
+      startAgent: noApp,
+      startMcp: noApp,
+      ...app,
+    },
   });
   if (listeners.size > 0) throw new Error("a command went on listening for signals");
   return { code, stdout, stderr };

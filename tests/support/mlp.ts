@@ -123,7 +123,9 @@ export function createSuite(): Suite {
 
   async function start(args: readonly string[], options: StartOptions = {}): Promise<Mlp> {
     const home = options.home ?? folder("home");
-    const child = spawn([...args, "--json"], options, home);
+    // What comes after `--` is another program's.
+    const end = args.includes("--") ? args.indexOf("--") : args.length;
+    const child = spawn(args.toSpliced(end, 0, "--json"), options, home);
     return await serverOf(child, { name: `mlp ${args.join(" ")}`, home, secrets });
   }
 

@@ -40,8 +40,8 @@ export interface ScriptedUpstream {
   readonly requests: readonly RecordedRequest[];
   /** Answers from now on, `GET /models` excepted: a reply, or what makes one of a request. */
   reply(reply: Reply | ((request: RecordedRequest) => Reply)): void;
-  /** What `GET /models` answers. Without it: the model `scripted`. */
-  replyToModels(reply: Reply): void;
+  /** What `GET /models` answers, and LM Studio's own list. Without it: the model `scripted`. */
+  replyToModels(reply: Reply | ((request: RecordedRequest) => Reply)): void;
   readonly modelRequests: readonly RecordedRequest[];
   /** The next request that arrives, or one that has and was not given out yet. */
   nextRequest(): Promise<RecordedRequest>;
@@ -55,7 +55,7 @@ export function startScriptedUpstream(port = 0): ScriptedUpstream {
   const unread: RecordedRequest[] = [];
   const readers: ((request: RecordedRequest) => void)[] = [];
   let reply: (request: RecordedRequest) => Reply = () => sse(textChunk("ok"), finishChunk(), DONE);
-  let modelReply = modelList("scripted");
+  let modelReply: (request: RecordedRequest) => Reply = () => modelList("scripted");
 
   const server = Bun.serve({
     port,
@@ -67,7 +67,7 @@ export function startScriptedUpstream(port = 0): ScriptedUpstream {
       const recorded = await record(request, server.requestIP(request)?.port ?? 0);
       if (recorded.path.endsWith("/models")) {
         modelRequests.push(recorded);
-        return toResponse(modelReply);
+        return toResponse(modelReply(recorded));
       }
       requests.push(recorded);
       const reader = readers.shift();
@@ -85,7 +85,7 @@ export function startScriptedUpstream(port = 0): ScriptedUpstream {
       reply = typeof next === "function" ? next : () => next;
     },
     replyToModels(next) {
-      modelReply = next;
+      modelReply = typeof next === "function" ? next : () => next;
     },
     async nextRequest() {
       const request = unread.shift();
