@@ -4,7 +4,13 @@
 import { AppError } from "../core/error.ts";
 import type { TurnEvent } from "../core/event.ts";
 import type { Agent, AgentInfo, Clock } from "../core/ports.ts";
-import type { ChatRequest, CompletionRequest, ToolCall, Turn } from "../core/turn.ts";
+import type {
+  ChatRequest,
+  CompletionRequest,
+  ResumeRequest,
+  ToolCall,
+  Turn,
+} from "../core/turn.ts";
 import { throwIfAborted } from "./abort.ts";
 import type { Inbox } from "./mcp-inbox.ts";
 import type { Asked } from "./mcp-inbox-parts.ts";
@@ -49,8 +55,8 @@ export function createMcpAgent({ info, inbox, sampler, clock }: McpAgentOptions)
       return { asked: { brief: whole, whole, tools: toolNames(request) }, request };
     }
     const parked = lot.take(request.resumes, sessionId);
-    const full = continued(parked, request.results);
-    const brief = resultsHandout(parked.id, parked.calls, request.results);
+    const full = continued(parked, request);
+    const brief = resultsHandout(parked.id, parked.calls, request);
     return { asked: { brief, whole: wholeHandout(full), tools: toolNames(full) }, request: full };
   }
 
@@ -91,7 +97,7 @@ function toolNames(request: PlainRequest): readonly string[] {
 /** The conversation with what the chat called and what came of it. Only chats are offered tools. */
 function continued(
   { request, said, calls }: Parked,
-  results: Extract<Turn["request"], { kind: "resume" }>["results"],
+  { results, message }: ResumeRequest,
 ): PlainRequest {
   if (request.kind !== "chat") return request;
   const { toolChoice, ...rest } = request;
@@ -108,6 +114,9 @@ function continued(
         content: [{ type: "text" as const, text: content }],
         ...(isError !== undefined && { isError }),
       })),
+      ...(message === undefined
+        ? []
+        : [{ role: "user", content: [{ type: "text", text: message }] } as const]),
     ],
   };
 }

@@ -9,13 +9,8 @@ import { createMcpChat, type McpChat, type TakeSeat } from "./mcp-chat.ts";
 import { createGuests, type Guest } from "./mcp-guests.ts";
 import type { InboxSettings } from "./mcp-inbox-parts.ts";
 import { createLine, createSampler } from "./mcp-sampler.ts";
-import {
-  clientOf,
-  createMcpServer,
-  loadMcpSdk,
-  type McpCaller,
-  type McpSdk,
-} from "./mcp-server.ts";
+import { loadMcpSdk, type McpSdk } from "./mcp-sdk.ts";
+import { clientOf, createMcpServer, type McpCaller } from "./mcp-server.ts";
 
 export interface McpHttpOptions {
   readonly takeSeat: TakeSeat;

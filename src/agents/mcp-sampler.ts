@@ -7,7 +7,7 @@ import type { Clock } from "../core/ports.ts";
 import { abortError, throwIfAborted, waitOrAbort } from "./abort.ts";
 import type { Sampler } from "./mcp-agent.ts";
 import { samplingEvents, toSampling } from "./mcp-sampling.ts";
-import type { McpSdk } from "./mcp-server.ts";
+import type { McpSdk } from "./mcp-sdk.ts";
 
 /** Whether the client hears what we send unasked. */
 export interface Line {

@@ -1,5 +1,4 @@
-// An MCP server as the official SDK makes it, around whichever chat a call belongs to. The SDK is loaded when the first
-// client comes: it is large, and most processes never meet one.
+// An MCP server as the official SDK makes it, around whichever chat a call belongs to. Knows no transport.
 
 import type {
   CallToolResult,
@@ -9,18 +8,12 @@ import type {
   Server,
   ServerContext,
 } from "@modelcontextprotocol/server";
-import type * as Sdk from "@modelcontextprotocol/server";
 import { AppError } from "../core/error.ts";
 import { isJsonObject } from "../core/json.ts";
 import { JOB, TOOLS } from "./mcp-tool-list.ts";
 import { type Said, wrong } from "./mcp-tools.ts";
 import type { McpChat, McpClientFacts } from "./mcp-chat.ts";
-
-export type McpSdk = typeof Sdk;
-
-export async function loadMcpSdk(): Promise<McpSdk> {
-  return await import("@modelcontextprotocol/server");
-}
+import { type McpSdk, progressOf, signalOf } from "./mcp-sdk.ts";
 
 /** Who calls, and with what. */
 export interface McpCaller {
@@ -122,10 +115,11 @@ async function wait(call: WaitCall): Promise<CallToolResult | InputRequiredResul
       return sdk.inputRequired({ inputRequests: { [CONSENT]: consentForm(sdk, chat) } });
     }
   }
+  const progress = progressOf(context, "Waiting for a request of an editor");
   const said = await chat.wait({
     arguments: call.given,
     signal: signalOf(context),
-    ...progressOf(context),
+    ...(progress !== undefined && { progress }),
   });
   return toResult(said, name === undefined ? {} : { chat: name });
 }
@@ -148,27 +142,6 @@ function consentForm(sdk: McpSdk, { agent, model }: McpChat) {
       required: ["allow"],
     },
   });
-}
-
-/** Where there is no connection that could close, a hang-up is seen at the request. */
-function signalOf({ mcpReq, http }: ServerContext): AbortSignal {
-  const request = http?.req;
-  return request === undefined ? mcpReq.signal : AbortSignal.any([mcpReq.signal, request.signal]);
-}
-
-function progressOf({ mcpReq }: ServerContext): { progress?: () => void } {
-  const progressToken = mcpReq._meta?.progressToken;
-  if (progressToken === undefined) return {};
-  let progress = 0;
-  return {
-    progress: () => {
-      progress += 1;
-      const message = "Waiting for a request of an editor";
-      const params = { progressToken, progress, message };
-      // A client that has gone will notice by itself.
-      mcpReq.notify({ method: "notifications/progress", params }).catch(() => undefined);
-    },
-  };
 }
 
 function listTools(namesChats: boolean) {

@@ -4,7 +4,8 @@
 import type { Transport } from "@modelcontextprotocol/server";
 import { createMcpChat, type McpChat, type McpChatOptions } from "./mcp-chat.ts";
 import { createLine, createSampler } from "./mcp-sampler.ts";
-import { clientOf, createMcpServer, loadMcpSdk } from "./mcp-server.ts";
+import { loadMcpSdk } from "./mcp-sdk.ts";
+import { clientOf, createMcpServer } from "./mcp-server.ts";
 
 export interface McpStdioOptions extends Omit<
   McpChatOptions,

@@ -9,6 +9,7 @@ import type {
   ResponseFormat,
   Tool,
   ToolCall,
+  ResumeRequest,
   ToolResult,
 } from "../core/turn.ts";
 import type { Handout } from "./mcp-inbox-parts.ts";
@@ -20,15 +21,16 @@ export function wholeHandout(request: ChatRequest | CompletionRequest): Handout 
   return request.kind === "completion" ? completionHandout(request) : chatHandout(request);
 }
 
-/** What came of the tool calls that a chat made, for the chat that made them. */
+/** What came of the tool calls that a chat made, and what the user wrote with it, for the chat that made them. */
 export function resultsHandout(
   continues: string,
   calls: readonly ToolCall[],
-  results: readonly ToolResult[],
+  { results, message }: Pick<ResumeRequest, "results" | "message">,
 ): Handout {
   const text = [
     `The editor has run the tools that you called in request ${continues}. Go on with that request.`,
     ...results.map((result) => resultText(result, calls)),
+    ...(message === undefined ? [] : [block("message", message, { from: "user" })]),
   ].join("\n\n");
   return { text, images: [], continues };
 }

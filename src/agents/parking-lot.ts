@@ -41,12 +41,18 @@ export function createParkingLot<T>(options: ParkingLotOptions): ParkingLot<T> {
     sweep(places);
     const place = parked.get(turnId);
     if (place === undefined || place.sessionId !== sessionId) {
-      const message = "The agent no longer waits for these tool results: send the message again.";
-      throw new AppError("parked_turn_unknown", message);
+      throw unknownTurn();
     }
     parked.delete(turnId);
     return place.value;
   }
 
   return { put, take };
+}
+
+export function unknownTurn(): AppError {
+  return new AppError(
+    "parked_turn_unknown",
+    "The agent no longer waits for these tool results: send the message again.",
+  );
 }

@@ -7,7 +7,7 @@ import type { Model } from "../core/model.ts";
 import type { Agent, Clock, Log, Random } from "../core/ports.ts";
 import type { EmbeddingRequest, ToolResult, Turn } from "../core/turn.ts";
 import { throwIfAborted, waitOrAbort } from "./abort.ts";
-import { createParkingLot } from "./parking-lot.ts";
+import { createParkingLot, unknownTurn } from "./parking-lot.ts";
 import { reportResults, standardAnswer, toolRoundsOf } from "./rehearsal-answer.ts";
 import { REPORT, createChoice, estimatePrompt } from "./rehearsal-choice.ts";
 import { embedTexts } from "./rehearsal-embedding.ts";
@@ -67,7 +67,10 @@ export function createRehearsal(options: RehearsalOptions): Agent {
   function partOf({ sessionId }: Turn, request: PlayedRequest): Part {
     if (request.kind === "resume") {
       const { results } = request;
-      return { ...lot.take(request.resumes, sessionId), results, answer: () => "" };
+      const parked = lot.take(request.resumes, sessionId);
+      // Words are directives: they are answered as a request of their own.
+      if (request.message !== undefined) throw unknownTurn();
+      return { ...parked, results, answer: () => "" };
     }
     const { rounds, results, names } = toolRoundsOf(request);
     const answer = () => standardAnswer(request);

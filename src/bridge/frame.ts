@@ -136,6 +136,7 @@ export const InvokeFrame = closed({
       Scopes,
       "From a provider a wish that the hub ignores; from the hub what the session's record grants.",
     ),
+    owner: Type.Optional(described(Name, "Who asks: an agent's memory of a conversation is for this one alone.")),
   }),
   payload: Payload,
   deadline_ms: described(Count, "How long the whole turn may take, in milliseconds from now."),
@@ -151,6 +152,7 @@ export const ToolResultsFrame = closed({
   model: Name,
   stream: Type.Boolean(),
   results: ToolResults,
+  message: Type.Optional(described(Type.String(), "What the user wrote beside the results.")),
   requested_scopes: Type.Optional(Scopes),
   deadline_ms: Count,
 });

@@ -20,7 +20,11 @@ export function askFrame(turn: Turn, asker: Asker): AskFrame {
       type: "model_invoke",
       id: turn.id,
       session_id: turn.sessionId,
-      model_meta: { ...asker, requested_scopes: scopes },
+      model_meta: {
+        ...asker,
+        requested_scopes: scopes,
+        ...(turn.owner !== undefined && { owner: turn.owner }),
+      },
       payload: toPayload(request),
       deadline_ms: turn.deadlineMs,
     };
@@ -39,6 +43,7 @@ export function askFrame(turn: Turn, asker: Asker): AskFrame {
         is_error: result.isError,
       }),
     ),
+    ...(request.message !== undefined && { message: request.message }),
     requested_scopes: scopes,
     deadline_ms: turn.deadlineMs,
   };
@@ -49,7 +54,8 @@ export function turnOf(frame: AskFrame): Turn {
   const turn = { id: frame.id, sessionId: frame.session_id, deadlineMs: frame.deadline_ms };
   if (frame.type === "model_invoke") {
     const request = fromPayload(frame.payload);
-    return { ...turn, scopes: frame.model_meta.requested_scopes, request };
+    const { requested_scopes: scopes, owner } = frame.model_meta;
+    return { ...turn, ...(owner !== undefined && { owner }), scopes, request };
   }
   const results = frame.results.map((result) =>
     present({
@@ -58,8 +64,9 @@ export function turnOf(frame: AskFrame): Turn {
       isError: result.is_error,
     }),
   );
-  const { model, stream, resumes } = frame;
-  const request = { kind: "resume", model, stream, resumes, results } as const;
+  const { model, stream, resumes, message } = frame;
+  const said = message === undefined ? {} : { message };
+  const request = { kind: "resume", model, stream, resumes, results, ...said } as const;
   return { ...turn, scopes: frame.requested_scopes ?? [], request };
 }
 

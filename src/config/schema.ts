@@ -35,7 +35,8 @@ const provider = closed(
       default: 1,
       minimum: 1,
       maximum: 1,
-      expects: "1, since one process serves a port; to share the load, run several nodes",
+      expects:
+        "1, since one process serves a port; to share the load, run several nodes (a store that they share, Redis, is not there yet)",
     }),
     enable_streaming: flag("Answers in streams. Without it a request for one is refused.", true),
     enable_ollama_compat: flag(

@@ -115,12 +115,16 @@ export interface ResumeRequest {
   /** The id of the parked turn. */
   readonly resumes: string;
   readonly results: readonly ToolResult[];
+  /** What the user wrote beside the results. An agent that cannot pass it on throws `parked_turn_unknown`. */
+  readonly message?: string;
 }
 
 /** One request to an agent. Ids are unguessable and never used twice. */
 export interface Turn {
   readonly id: string;
   readonly sessionId: string;
+  /** Who asks, by a name that means nothing: what an agent remembers of a conversation is for the one who had it. */
+  readonly owner?: string;
   /** How long the whole turn may take, in milliseconds from now. */
   readonly deadlineMs: number;
   /** What the agent may do, from the session's record: never from what the client or agent claimed. */

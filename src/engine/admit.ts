@@ -150,6 +150,7 @@ export function createAdmission(deps: AdmissionDeps): Admit {
       const turn = (id: string, asked: Turn["request"]): Turn => ({
         id,
         sessionId,
+        ...(caller.keyId !== "" && { owner: caller.keyId }),
         deadlineMs: limits.turnMs,
         scopes: lease.session.scopes,
         request: asked,

@@ -30,7 +30,10 @@ export function promptCharacters(request: TurnRequest | ResumeRequest): number {
     case "embedding":
       return request.input.reduce((sum, text) => sum + text.length, 0);
     case "resume":
-      return request.results.reduce((sum, result) => sum + result.content.length, 0);
+      return request.results.reduce(
+        (sum, result) => sum + result.content.length,
+        request.message?.length ?? 0,
+      );
   }
 }
 

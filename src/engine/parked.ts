@@ -16,8 +16,8 @@ export interface ParkedTurn {
 export interface ParkedTurns {
   park(turn: ParkedTurn): void;
   /**
-   * The parked turn that this request's last tool results all belong to; it is handed out once, to its own key, and not
-   * to a client that insists on another session.
+   * The parked turn whose results this request brings, all of them, with or without words of the user's beside them; it
+   * is handed out once, to its own key, and not to a client that insists on another session.
    */
   claim(
     request: ChatRequest,
@@ -55,7 +55,9 @@ export function createParkedTurns(limit: number): ParkedTurns {
     ...[request, { keyId, pin }]: Parameters<ParkedTurns["claim"]>
   ): ReturnType<ParkedTurns["claim"]> {
     if (byCall.size === 0) return undefined;
-    const results = lastToolResults(request);
+    const brought = broughtBy(request);
+    if (brought === undefined) return undefined;
+    const { results, message } = brought;
     const turn = results[0] && byCall.get(results[0].toolCallId);
     if (turn === undefined || turn.keyId !== keyId) return undefined;
     if (pin !== undefined && pin !== turn.sessionId) return undefined;
@@ -68,6 +70,7 @@ export function createParkedTurns(limit: number): ParkedTurns {
       stream: request.stream,
       resumes: turn.turnId,
       results: results.filter((result) => turn.callIds.includes(result.toolCallId)),
+      ...(message !== "" && { message }),
     };
     return { turn, resume };
   }
@@ -87,21 +90,36 @@ export function createParkedTurns(limit: number): ParkedTurns {
   };
 }
 
-/** The tool messages that end the request: a user message after them is a new question instead. */
-function lastToolResults(request: ChatRequest): readonly ToolResult[] {
+/**
+ * What follows the assistant's last message: results, and the user's words among and after them, a paragraph each.
+ * `undefined` where there is more than a resumed turn can be told.
+ */
+function broughtBy({
+  messages,
+}: ChatRequest): { readonly results: readonly ToolResult[]; readonly message: string } | undefined {
   const results: ToolResult[] = [];
-  for (let index = request.messages.length - 1; index >= 0; index -= 1) {
-    const message = request.messages[index];
-    if (message?.role !== "tool") break;
-    results.unshift({
-      toolCallId: message.toolCallId,
-      content: textOf(message.content),
-      ...(message.isError === undefined ? {} : { isError: message.isError }),
-    });
+  const texts: string[] = [];
+  const last = messages.findLastIndex(({ role }) => role === "assistant");
+  // Without the calls themselves nothing says what was written with the results.
+  const from = last < 0 ? messages.findIndex(({ role }) => role === "tool") : last + 1;
+  for (const message of messages.slice(from)) {
+    if (message.role === "tool") {
+      results.push({
+        toolCallId: message.toolCallId,
+        content: textOf(message.content),
+        ...(message.isError === undefined ? {} : { isError: message.isError }),
+      });
+    } else if (message.role === "user" && message.content.every(({ type }) => type === "text")) {
+      texts.push(...message.content.map(textIn));
+    } else return undefined;
   }
-  return results;
+  return { results, message: texts.filter((text) => text.trim() !== "").join("\n\n") };
 }
 
 function textOf(parts: readonly Part[]): string {
-  return parts.map((part) => (part.type === "text" ? part.text : "")).join("");
+  return parts.map(textIn).join("");
+}
+
+function textIn(part: Part): string {
+  return part.type === "text" ? part.text : "";
 }

@@ -299,16 +299,19 @@ describe("a tool call", () => {
         stream: true,
         resumes: turn.id,
         results,
+        message: "Hurry.",
       });
       const next = await played.call("wait_for_request");
       expect(next.head).toMatchObject({ id: "r2", continues: "r1" });
       expect(next.text).toContain('<tool-result call="c1" tool="read_file">\nit says 42');
+      expect(next.text).toContain('<message from="user">\nHurry.');
       expect(next.text).not.toContain("read it");
       // A chat that has lost its memory, or another one, is told the whole of it.
       played.clock.advance(INBOX_SETTINGS.leaseMs);
       const again = await played.call("wait_for_request");
       expect(again.head["id"]).toBe("r2");
       expect(again.text).toContain("read it");
+      expect(again.text).toContain('<message from="user">\nHurry.');
       expect(again.text).toContain('<tool-call call="c1" tool="read_file">\n{"path":"a"}');
       await played.call("respond", { id: "r2", text: "42" });
       expect((await ended).text).toBe("42");

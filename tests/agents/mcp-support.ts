@@ -9,7 +9,8 @@ import type { McpChat, Seat } from "../../src/agents/mcp-chat.ts";
 import type { InboxSettings } from "../../src/agents/mcp-inbox-parts.ts";
 import { createLine, createSampler } from "../../src/agents/mcp-sampler.ts";
 import type { Line } from "../../src/agents/mcp-sampler.ts";
-import { createMcpServer, loadMcpSdk } from "../../src/agents/mcp-server.ts";
+import { loadMcpSdk } from "../../src/agents/mcp-sdk.ts";
+import { createMcpServer } from "../../src/agents/mcp-server.ts";
 import { createCountingRandom, createFakeClock, createMemoryLog } from "./support.ts";
 import type { FakeClock } from "./support.ts";
 

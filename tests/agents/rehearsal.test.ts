@@ -308,6 +308,16 @@ describe("parked turns", () => {
     return { clock, agent, park };
   }
 
+  test("one that is brought words beside the results is given up: words may be orders", async () => {
+    const { agent, park } = await parkedAgent();
+    await park("turn_a");
+    const request = { ...resume("turn_a"), message: "Hurry." };
+    expect((await failureOf(runTurn(agent, request))).error.code).toBe("parked_turn_unknown");
+    expect((await failureOf(runTurn(agent, resume("turn_a")))).error.code).toBe(
+      "parked_turn_unknown",
+    );
+  });
+
   test("without more orders the resumed turn reports the results", async () => {
     const { agent, park } = await parkedAgent();
     await park("turn_a");

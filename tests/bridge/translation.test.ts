@@ -161,7 +161,7 @@ describe("requests", () => {
     );
   });
 
-  test("a resumed turn arrives with its results", () => {
+  test.each([{}, { message: "Hurry." }])("a resumed turn arrives with its results, %o", (more) => {
     const turn = aTurn({
       kind: "resume",
       model: "m",
@@ -171,6 +171,7 @@ describe("requests", () => {
         { toolCallId: "c1", content: "ok" },
         { toolCallId: "c2", content: "no", isError: true },
       ],
+      ...more,
     });
     const sent = encodeFrame(askFrame(turn, ASKER));
     expect(turnOf(overTheWire(sent, "tool_results", "hub", "agent"))).toStrictEqual(turn);

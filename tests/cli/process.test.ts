@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import packageJson from "../../package.json" with { type: "json" };
+import { leftoversMark } from "../support/leftovers-mark.ts";
 import { createHome, createStub } from "./support.ts";
 import type { FakeHome, StubServer } from "./support.ts";
 
@@ -33,7 +34,7 @@ interface Options {
 async function run(argv: readonly string[], { env = {}, cwd = home.path }: Options = {}) {
   const child = Bun.spawn([process.execPath, main, ...argv], {
     cwd,
-    env: { MLP_HOME: home.path, PATH: "", ...env },
+    env: { ...leftoversMark(), MLP_HOME: home.path, PATH: "", ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
@@ -136,7 +137,7 @@ describe("mlp in a shell", () => {
 
   test("a reader that goes away is no failure", async () => {
     const child = Bun.spawn([process.execPath, main, "list"], {
-      env: { MLP_HOME: home.path },
+      env: { ...leftoversMark(), MLP_HOME: home.path },
       stdout: "pipe",
       stderr: "pipe",
     });

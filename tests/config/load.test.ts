@@ -102,7 +102,7 @@ describe("a mistake in the file is one line with file, line and key", () => {
     ["provider:\n  widgets: 2\n", "2: provider.widgets: unknown key"],
     [
       "provider:\n  workers: 2\n",
-      "2: provider.workers: expected 1, since one process serves a port; to share the load, run several nodes, got 2",
+      "2: provider.workers: expected 1, since one process serves a port; to share the load, run several nodes (a store that they share, Redis, is not there yet), got 2",
     ],
     [
       'provider:\n  port: "80"\n',

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import OpenAI from "openai";
+import { leftoversMark } from "../support/leftovers-mark.ts";
 import { BINARY, createSuite, eventually, isAlive } from "../support/mlp.ts";
 import type { Mlp } from "../support/mlp.ts";
 import { ask } from "../support/requests.ts";
@@ -44,7 +45,7 @@ async function approve(agentId: string): Promise<void> {
 }
 
 function environment(home: string): Record<string, string> {
-  return { MLP_HOME: home, MLP_AGENT_TOKEN: up.secrets.agentToken };
+  return { ...leftoversMark(), MLP_HOME: home, MLP_AGENT_TOKEN: up.secrets.agentToken };
 }
 
 function stdio(home: string, ...flags: readonly string[]): StdioClientTransport {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { lstatSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { leftoversMark } from "../support/leftovers-mark.ts";
 import { BINARY, createSuite } from "../support/mlp.ts";
 import type { Mlp } from "../support/mlp.ts";
 import { ask } from "../support/requests.ts";
@@ -131,7 +132,7 @@ describe("what a person sees without --json", () => {
   async function startShown(home: string) {
     const child = Bun.spawn([BINARY, ...UP], {
       cwd: suite.folder("cwd"),
-      env: { MLP_HOME: home },
+      env: { ...leftoversMark(), MLP_HOME: home },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "ignore",

@@ -393,12 +393,40 @@ describe("a parked turn", () => {
     expect(turns[2]?.request.kind).toBe("chat");
   });
 
-  test("belongs to its key, and is left by a new question", async () => {
+  test("belongs to its key, and is left by a new question in place of the results", async () => {
     const { engine, turns } = setUp(answer);
     await (await engine.admit(chat(), caller(), never)).run();
     await (await engine.admit(chat(history), caller({ keyId: "thief" }), never)).run();
-    await (await engine.admit(chat([...history, user("wait")]), caller(), never)).run();
+    const asked = [...history.slice(0, -1), user("wait")];
+    await (await engine.admit(chat(asked), caller(), never)).run();
     expect(turns.map((turn) => turn.request.kind)).toEqual(["chat", "chat", "chat"]);
+  });
+
+  test("goes on with what the user wrote beside the results", async () => {
+    const { engine, turns } = setUp(answer);
+    const first = await engine.admit(chat(), caller(), never);
+    await first.run();
+    await (await engine.admit(chat([...history, user("Hurry.")]), caller(), never)).run();
+    expect(turns[1]?.request).toMatchObject({
+      kind: "resume",
+      resumes: first.id,
+      message: "Hurry.",
+    });
+  });
+
+  test("whose agent cannot pass on those words is told the whole history, with them", async () => {
+    const { engine, turns } = setUp(async function* (turn) {
+      const { request } = turn;
+      if (request.kind === "resume" && request.message !== undefined) {
+        throw new AppError("parked_turn_unknown", "no words");
+      }
+      yield* answer(turn, never);
+    });
+    await (await engine.admit(chat(), caller(), never)).run();
+    const asked = chat([...history, user("Hurry.")]);
+    const end = await (await engine.admit(asked, caller(), never)).run();
+    expect(end).toMatchObject({ outcome: "done", result: { text: "anew" } });
+    expect(turns.at(-1)?.request).toMatchObject({ kind: "chat", messages: asked.messages });
   });
 
   test("is forgotten with its agent", async () => {

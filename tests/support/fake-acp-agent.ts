@@ -12,8 +12,11 @@ export type FakeStep =
   | { readonly think: string }
   /** A `session/update` to the letter. */
   | { readonly update: object }
-  /** Asks for permission; says which option was chosen, or `cancelled`. */
-  | { readonly ask: { readonly toolCall: object; readonly options?: readonly object[] } }
+  /** Asks for permission; says which option was chosen, or `cancelled`, unless it is `silent`. */
+  | {
+      readonly ask: { readonly toolCall: object; readonly options?: readonly object[] };
+      readonly silent?: true;
+    }
   /** A request beside the protocol; says its answer as JSON, or the code of its error. */
   | { readonly vendor: string; readonly params?: object }
   /** Asks for permission and calls the tool of the first MCP server that the session was given; says its result. */
@@ -65,6 +68,8 @@ export interface FakeScript {
   /** Ends when this many sessions are open. */
   readonly sessionsBeforeCrash?: number;
   readonly refuseMode?: true;
+  /** Whatever it is told, this option is as it was. */
+  readonly keepsMode?: object;
 }
 
 interface Session {
@@ -181,7 +186,7 @@ function serve(script: FakeScript): void {
       if (params.configId === "mode") session.mode = String(params.value);
       else session.model = String(params.value);
       tell("config", params);
-      return { configOptions: [] };
+      return { configOptions: (script.keepsMode ? [script.keepsMode] : []) as never };
     })
     .onRequest(
       "session/set_model",
@@ -228,7 +233,8 @@ function serve(script: FakeScript): void {
             options: (step.ask.options ?? PERMISSIONS) as acp.PermissionOption[],
           });
           tell("permission", { outcome });
-          await say(outcome.outcome === "selected" ? outcome.optionId : outcome.outcome);
+          const said = outcome.outcome === "selected" ? outcome.optionId : outcome.outcome;
+          if (step.silent !== true) await say(said);
         } else if ("vendor" in step) {
           const method: string = step.vendor;
           const answered = await client.request(method, step.params ?? {}).then(

@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { leftoversMark } from "./leftovers-mark.ts";
 import { createLineLog, readLines } from "./line-log.ts";
 import type { LineLog } from "./line-log.ts";
 
@@ -109,6 +110,7 @@ export function createSuite(): Suite {
     const child = Bun.spawn([BINARY, ...args], {
       cwd: options.cwd ?? folder("cwd"),
       env: {
+        ...leftoversMark(),
         MLP_HOME: home,
         ...(options.secrets !== false && asVariables(secrets)),
         ...options.env,

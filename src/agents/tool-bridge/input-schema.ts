@@ -1,13 +1,14 @@
 // A tool's parameters in the form that MCP asks of an input schema. Editors send looser ones, and an agent's client
 // refuses the whole list for one tool that does not fit.
 
+import type { JSONObject } from "@modelcontextprotocol/server";
 import { type JsonObject, type JsonValue, isJsonObject } from "../../core/json.ts";
 import type { Tool } from "../../core/turn.ts";
 
 /** MCP `Tool.inputSchema` (spec 2025-11-25, server/tools): an object schema whose properties are all objects. */
 export interface InputSchema {
   readonly type: "object";
-  readonly properties?: Record<string, JsonObject>;
+  readonly properties?: Record<string, JSONObject>;
   readonly required?: string[];
   readonly [key: string]: unknown;
 }
@@ -37,10 +38,11 @@ export function distinctTools(tools: readonly Tool[]): readonly Tool[] {
 }
 
 /** `true` and `false` are schemas too; written as objects they mean the same. */
-function objectsOf(properties: JsonObject): Record<string, JsonObject> {
+function objectsOf(properties: JsonObject): Record<string, JSONObject> {
   return Object.fromEntries(
-    Object.entries(properties).map(([name, schema]) => {
-      if (isJsonObject(schema)) return [name, schema];
+    Object.entries(properties).map(([name, schema]): [string, JSONObject] => {
+      // The SDK's JSON is ours, but for arrays that may be written to; nobody does.
+      if (isJsonObject(schema)) return [name, schema as JSONObject];
       return [name, schema === false ? { not: {} } : {}];
     }),
   );

@@ -1,16 +1,20 @@
-// The editor's tools of one run, spoken as MCP: one server and transport of the SDK for each connection of the agent.
-// Knows nothing of turns: every call is handed to `onCall` and answered when that is.
+// The editor's tools of one run, spoken as MCP in both of its generations. Up to 2025-11-25 each connection of the agent
+// has a server and transport of the SDK for itself; from 2026-07-28 on each request has. Knows nothing of turns: every
+// call is handed to `onCall` and answered when that is.
 
-import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
-import type { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
-import { type JsonObject, type JsonValue, isJsonObject, parseJson } from "../../core/json.ts";
+import type {
+  Server,
+  ServerContext,
+  WebStandardStreamableHTTPServerTransport,
+} from "@modelcontextprotocol/server";
+import { type JsonValue, isJsonObject, parseJson } from "../../core/json.ts";
 import type { Clock, Random } from "../../core/ports.ts";
 import type { Tool } from "../../core/turn.ts";
+import { type McpSdk, progressOf, signalOf } from "../mcp-sdk.ts";
 import { rpcRefusal } from "./http-gate.ts";
 import { toInputSchema } from "./input-schema.ts";
-import type { McpSdk } from "./mcp-sdk.ts";
 import { type CallAnswer, type OnCall, failed } from "./tool-call.ts";
-import { SERVER_INSTRUCTIONS, STILL_WAITING } from "./words.ts";
+import { SERVER_INSTRUCTIONS, STILL_WAITING, USER_WROTE } from "./words.ts";
 
 export interface McpEndpointDeps {
   readonly sdk: McpSdk;
@@ -29,25 +33,9 @@ export interface McpEndpoint {
   close(): void;
 }
 
-interface Connection {
-  readonly server: Server;
-  readonly transport: WebStandardStreamableHTTPServerTransport;
-  /** JSON-RPC ids of the calls that are open → the way to give them up. */
-  readonly open: Map<JsonRpcId, AbortController>;
-}
-
-type JsonRpcId = string | number;
-
-/** What a handler of the SDK is told of a request, as far as it is needed here. */
-interface CallContext {
-  readonly signal: AbortSignal;
-  readonly requestId: JsonRpcId;
-  sendNotification(notification: ProgressNotification): Promise<void>;
-}
-
-interface ProgressNotification {
-  readonly method: "notifications/progress";
-  readonly params: { progressToken: JsonRpcId; progress: number; message: string };
+interface CallParams {
+  readonly name: string;
+  readonly arguments?: Record<string, unknown> | undefined;
 }
 
 /** Agents connect once or twice a run; one that keeps connecting is out of order. */
@@ -56,71 +44,66 @@ const MAX_CONNECTIONS = 32;
 export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   const { sdk, clock, random, tools, onCall } = deps;
   const names = new Set(tools.map(({ name }) => name));
-  const connections = new Map<string, Connection>();
+  const connections = new Map<string, WebStandardStreamableHTTPServerTransport>();
   const listed = tools.map(({ name, description, parameters }) => {
     const inputSchema = toInputSchema(parameters);
     return description === undefined ? { name, inputSchema } : { name, description, inputSchema };
   });
+  const later = sdk.createMcpHandler(createServer, {
+    legacy: "reject",
+    // An answer that begins at once and is kept alive: clients give up on one that has not begun.
+    responseMode: "sse",
+    maxSubscriptions: MAX_CONNECTIONS,
+  });
 
-  async function connect(): Promise<Connection> {
-    const open: Connection["open"] = new Map();
+  function createServer(): Server {
     const server = new sdk.Server(
       { name: "editor", version: "1" },
       { capabilities: { tools: {} }, instructions: SERVER_INSTRUCTIONS },
     );
-    server.setRequestHandler(sdk.ListToolsRequestSchema, () => ({ tools: listed }));
-    server.setRequestHandler(sdk.CallToolRequestSchema, async ({ params }, context) => {
-      const { text, isError } = await answer(params, context, open);
-      return { content: [{ type: "text", text }], isError };
+    server.setRequestHandler("tools/list", () => ({ tools: listed }));
+    server.setRequestHandler("tools/call", async ({ params }, context) => {
+      const { text, isError, message } = await answer(params, context);
+      const texts = message === undefined ? [text] : [text, `${USER_WROTE}\n${message}`];
+      return { content: texts.map((text) => ({ type: "text", text })), isError };
     });
-    const transport = new sdk.WebStandardStreamableHTTPServerTransport({
-      sessionIdGenerator: () => random.id("mcp_"),
-      onsessioninitialized: (id) => void connections.set(id, connection),
-      onsessionclosed: (id) => void connections.delete(id),
-    });
-    const connection = { server, transport, open };
-    await server.connect(transport);
-    return connection;
+    return server;
   }
 
-  async function answer(
-    params: {
-      readonly name: string;
-      readonly arguments?: Record<string, unknown> | undefined;
-      readonly _meta?: { readonly progressToken?: JsonRpcId | undefined } | undefined;
-    },
-    context: CallContext,
-    open: Connection["open"],
-  ): Promise<CallAnswer> {
+  async function connect(): Promise<WebStandardStreamableHTTPServerTransport> {
+    const transport: WebStandardStreamableHTTPServerTransport =
+      new sdk.WebStandardStreamableHTTPServerTransport({
+        sessionIdGenerator: () => random.id("mcp_"),
+        onsessioninitialized: (id) => void connections.set(id, transport),
+        onsessionclosed: (id) => void connections.delete(id),
+      });
+    await createServer().connect(transport);
+    return transport;
+  }
+
+  async function answer(params: CallParams, context: ServerContext): Promise<CallAnswer> {
     const { name } = params;
     if (!names.has(name)) return failed(`The editor has no tool of the name "${name}".`);
-    const token = params._meta?.progressToken;
-    const givenUp = new AbortController();
-    open.set(context.requestId, givenUp);
-    const stopBeating = token === undefined ? () => undefined : beat(context, token);
+    const progress = progressOf(context, STILL_WAITING);
+    const stopBeating = progress === undefined ? () => undefined : beat(progress);
     try {
       return await onCall({
         name,
         arguments: JSON.stringify(params.arguments ?? {}),
-        patient: token !== undefined,
-        signal: AbortSignal.any([context.signal, givenUp.signal]),
+        patient: progress !== undefined,
+        signal: signalOf(context),
       });
     } finally {
       stopBeating();
-      open.delete(context.requestId);
     }
   }
 
   /** Clients count the silence of a call from its last progress; without it most give up within a minute. */
-  function beat(context: CallContext, progressToken: JsonRpcId): () => void {
-    let progress = 0;
+  function beat(progress: () => void): () => void {
     let stop: () => void;
     const again = (): void => {
       stop = clock.timer(deps.progressMs, () => {
-        progress += 1;
-        const params = { progressToken, progress, message: STILL_WAITING };
-        // An agent that has gone away is noticed by its connection, not by this.
-        context.sendNotification({ method: "notifications/progress", params }).catch(() => {});
+        progress();
         again();
       });
     };
@@ -133,47 +116,37 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     const known = id === null ? undefined : connections.get(id);
     if (id !== null && known === undefined) return rpcRefusal(404, "Session not found");
     if (request.method !== "POST") {
-      return (
-        (await known?.transport.handleRequest(request)) ??
-        rpcRefusal(400, "Mcp-Session-Id header is required")
-      );
+      return (await known?.handleRequest(request)) ?? noSession();
     }
-    const body = parseJson(await request.text());
-    if (body === undefined) return rpcRefusal(400, "The body is no JSON.");
-    if (known === undefined && !isInitialize(body)) {
-      return rpcRefusal(400, "Mcp-Session-Id header is required");
+    const parsedBody = parseJson(await request.text());
+    if (parsedBody === undefined) return rpcRefusal(400, "The body is no JSON.");
+    if (known !== undefined) return await known.handleRequest(request, { parsedBody });
+    if (!(await sdk.isLegacyRequest(request, parsedBody))) {
+      return await later.fetch(request, { parsedBody });
     }
-    if (known === undefined && connections.size >= MAX_CONNECTIONS) {
+    if (!isInitialize(parsedBody)) return noSession();
+    if (connections.size >= MAX_CONNECTIONS) {
       return rpcRefusal(429, "This run has too many connections.");
     }
-    const { transport, open } = known ?? (await connect());
-    // The answer to a call travels on the connection that brought it: with that gone, nobody waits any more.
-    request.signal.addEventListener("abort", () => {
-      for (const id of callIdsOf(body)) open.get(id)?.abort();
-    });
-    return await transport.handleRequest(request, { parsedBody: body });
+    const transport = await connect();
+    return await transport.handleRequest(request, { parsedBody });
   }
 
   function close(): void {
-    for (const { server } of connections.values()) void server.close();
+    for (const transport of connections.values()) void transport.close();
     connections.clear();
+    void later.close();
   }
 
   return { handle, close };
 }
 
-function messagesOf(body: JsonValue): readonly JsonObject[] {
-  const all: readonly unknown[] = Array.isArray(body) ? body : [body];
-  return all.filter(isJsonObject);
+/** An agent that gets this begins a session, or one anew. */
+function noSession(): Response {
+  return rpcRefusal(400, "Mcp-Session-Id header is required");
 }
 
 function isInitialize(body: JsonValue): boolean {
-  return messagesOf(body).some(({ method }) => method === "initialize");
-}
-
-function callIdsOf(body: JsonValue): readonly JsonRpcId[] {
-  return messagesOf(body).flatMap(({ method, id }) => {
-    if (method !== "tools/call") return [];
-    return typeof id === "string" || typeof id === "number" ? [id] : [];
-  });
+  const messages: readonly unknown[] = Array.isArray(body) ? body : [body];
+  return messages.some((message) => isJsonObject(message) && message["method"] === "initialize");
 }

@@ -6,10 +6,11 @@ import type { TurnEvent } from "../../core/event.ts";
 import type { Clock, Random } from "../../core/ports.ts";
 import type { ChatRequest, ResumeRequest, Turn } from "../../core/turn.ts";
 import { abortError, orAbort, throwIfAborted } from "../abort.ts";
+import { unknownTurn } from "../parking-lot.ts";
 import type { ToolRunner } from "../tool-runner.ts";
 import { addSystem } from "./add-system.ts";
 import { withoutOwnCalls } from "./own-calls.ts";
-import { createParkedRuns, unknownTurn } from "./parked-runs.ts";
+import { createParkedRuns } from "./parked-runs.ts";
 import { type EditorCall, type ToolRun, createToolRun } from "./tool-run.ts";
 import type { OpenTools, ToolServer } from "./tool-server.ts";
 import { choiceInWords } from "./words.ts";
@@ -91,8 +92,9 @@ export function createMcpTurns({ clock, random, server, limits }: McpTurnsDeps):
     signal: AbortSignal,
   ): AsyncGenerator<TurnEvent> {
     throwIfAborted(signal);
-    const run = parked.take(turn.request.resumes, turn.sessionId);
-    if (!run.resume(turn.request.results)) {
+    const { resumes, results, message } = turn.request;
+    const run = parked.take(resumes, turn.sessionId);
+    if (!run.resume(results, message)) {
       run.stop(unknownTurn());
       throw unknownTurn();
     }

@@ -1,9 +1,9 @@
 // Runs that wait for the editor's results, by the turn that they ended with: bounded, each for its own session, and each
 // with a deadline at which its agent is ended for real.
 
-import { AppError } from "../../core/error.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { Message, Turn } from "../../core/turn.ts";
+import { unknownTurn } from "../parking-lot.ts";
 import type { ToolRun } from "./tool-run.ts";
 import { TOO_LATE } from "./words.ts";
 
@@ -92,13 +92,6 @@ export function createParkedRuns(options: ParkedRunsOptions): ParkedRuns {
       return places.size;
     },
   };
-}
-
-export function unknownTurn(): AppError {
-  return new AppError(
-    "parked_turn_unknown",
-    "The agent no longer waits for these tool results: send the message again.",
-  );
 }
 
 function callIdsOf(message: Message): readonly string[] {

@@ -13,6 +13,8 @@ export interface AskedCall {
 export interface CallAnswer {
   readonly text: string;
   readonly isError: boolean;
+  /** Words of the user's that came with the results; a text of its own beside the result. */
+  readonly message?: string;
 }
 
 /** Never rejects: whatever goes wrong is an answer too. */

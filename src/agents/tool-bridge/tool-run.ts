@@ -32,8 +32,11 @@ export interface ToolRun {
   next(): Promise<RunStep>;
   /** The calls that wait for the editor. */
   readonly asked: readonly EditorCall[];
-  /** Answers every call that waits: one without a result is told so. `false`: a result is for none of them. */
-  resume(results: readonly ToolResult[]): boolean;
+  /**
+   * Answers every call that waits: one without a result is told so, the last is told the user's `message` too. `false`: a
+   * result is for none of them.
+   */
+  resume(results: readonly ToolResult[], message?: string): boolean;
   /** Ends the agent for real; its open calls hear `words`. Does nothing once the run is over. */
   stop(error: AppError, words?: string): void;
   /** Nothing comes of it any more but what `next` still hands out. */
@@ -160,18 +163,19 @@ export function createToolRun(options: ToolRunOptions): ToolRun {
     }
   }
 
-  function resume(results: readonly ToolResult[]): boolean {
+  function resume(results: readonly ToolResult[], message?: string): boolean {
     const byId = new Map(results.map((result) => [result.toolCallId, result]));
     if (results.some(({ toolCallId }) => !asked.some(({ id }) => id === toolCallId))) return false;
     const answered = asked;
     asked = [];
     for (const call of answered) {
       const result = byId.get(call.id);
-      call.answer(
+      const answer =
         result === undefined
           ? failed(NO_RESULT)
-          : { text: result.content, isError: result.isError ?? false },
-      );
+          : { text: result.content, isError: result.isError ?? false };
+      const isLast = call === answered.at(-1);
+      call.answer(isLast && message !== undefined ? { ...answer, message } : answer);
     }
     return true;
   }

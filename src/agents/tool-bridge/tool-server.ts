@@ -4,11 +4,11 @@
 import { AppError } from "../../core/error.ts";
 import type { Clock, Log, Random } from "../../core/ports.ts";
 import type { Tool } from "../../core/turn.ts";
+import { loadMcpSdk } from "../mcp-sdk.ts";
 import type { McpServer } from "../tool-runner.ts";
 import { hasBearer, notFound, refuseStranger, rpcRefusal, unauthorized } from "./http-gate.ts";
 import { distinctTools } from "./input-schema.ts";
 import { type McpEndpoint, createMcpEndpoint } from "./mcp-endpoint.ts";
-import { loadMcpSdk } from "./mcp-sdk.ts";
 import type { OnCall } from "./tool-call.ts";
 
 export interface ToolServerDeps {
@@ -80,11 +80,13 @@ export function createToolServer(deps: ToolServerDeps): ToolServer {
     listener ??= listen();
     const path = `/${random.id("tools_")}`;
     const secret = random.secret();
-    const endpoint = createMcpEndpoint({ ...deps, sdk, tools: distinctTools(tools), onCall });
+    const distinct = distinctTools(tools);
+    const endpoint = createMcpEndpoint({ ...deps, sdk, tools: distinct, onCall });
     runs.set(path, { secret, endpoint });
     return {
       server: {
         name: "editor",
+        tools: distinct.map(({ name }) => name),
         url: `http://127.0.0.1:${listener.port}${path}`,
         headers: { authorization: `Bearer ${secret}` },
       },

@@ -7,6 +7,9 @@ export const SERVER_INSTRUCTIONS =
 
 export const STILL_WAITING = "Waiting for the editor.";
 
+/** Stands before what the user wrote beside the results. */
+export const USER_WROTE = "The user wrote with these results:";
+
 export const NO_RESULT = "The editor sent no result for this call.";
 export const TOO_LATE = "The editor did not answer in time. The turn has ended.";
 export const TURN_OVER = "The turn has ended: the editor answers no more calls in it.";

@@ -4,7 +4,9 @@ import { agentContract } from "../../contract/agent-contract.ts";
 import { openBridge } from "../../bridge/support/bridge-house.ts";
 import { editorToolsHarness, editorToolsSupports, startEditorToolsAgent } from "./harness.ts";
 
-agentContract("an agent with the editor's tools", editorToolsHarness);
+for (const speaks of ["2025-11-25", "2026-07-28"] as const) {
+  agentContract(`an agent with the editor's tools over MCP ${speaks}`, editorToolsHarness(speaks));
+}
 
 agentContract("an agent with the editor's tools, behind a hub", {
   supports: editorToolsSupports,

@@ -7,7 +7,7 @@ import type { Agent, Random } from "../../../src/core/ports.ts";
 import type { AgentHarness } from "../../contract/agent-contract.ts";
 import { type Scenario, type Step, lastUserText, stepsFor } from "../../contract/scenario.ts";
 import { createFakeClock } from "../support.ts";
-import { GATHER_MS, type Script, hang, scriptedRunner } from "./support.ts";
+import { GATHER_MS, type Script, type Speaks, hang, scriptedRunner } from "./support.ts";
 
 export const editorToolsSupports = {
   embeddings: "scripted",
@@ -17,7 +17,7 @@ export const editorToolsSupports = {
 } as const;
 
 /** What a running agent of the contract is, for whoever puts it behind something more. */
-export function startEditorToolsAgent(scenario: Scenario) {
+export function startEditorToolsAgent(scenario: Scenario, speaks?: Speaks) {
   const clock = createFakeClock();
   const ids = createScenarioIds();
   const reached = Promise.withResolvers<void>();
@@ -66,7 +66,7 @@ export function startEditorToolsAgent(scenario: Scenario) {
     return [result];
   }
 
-  const inner = scriptedRunner(play);
+  const inner = scriptedRunner(play, true, speaks);
   const tools = withEditorTools(inner, { clock, random: ids.random });
   const info = {
     agentId: "tools-agent",
@@ -83,10 +83,12 @@ export function startEditorToolsAgent(scenario: Scenario) {
   };
 }
 
-export const editorToolsHarness: AgentHarness = {
-  supports: editorToolsSupports,
-  start: async (scenario) => startEditorToolsAgent(scenario),
-};
+export function editorToolsHarness(speaks: Speaks): AgentHarness {
+  return {
+    supports: editorToolsSupports,
+    start: async (scenario) => startEditorToolsAgent(scenario, speaks),
+  };
+}
 
 function* wordsOf(step: Step, request: Script["turn"]["request"]): Generator<TurnEvent> {
   if (step.type === "say") yield { type: "text-delta", text: step.text };

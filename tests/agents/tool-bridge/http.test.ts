@@ -118,6 +118,59 @@ test("a session that is revoked takes its parked runs with it", async () => {
   await house.close();
 });
 
+/** As much of an answer as is looked at, in each dialect. */
+interface WordsAnswer {
+  readonly choices: readonly {
+    readonly message: { readonly tool_calls: readonly { id: string }[] };
+  }[];
+  readonly message: { readonly tool_calls: readonly { id: string }[] };
+  readonly content: readonly { readonly type: string; readonly id: string }[];
+}
+
+const TOOL = { type: "function", function: { name: "read_file", parameters: { type: "object" } } };
+
+/** How a call of one tool is answered, with words of the user's beside its result. */
+const withWords = {
+  OpenAI: {
+    path: "/v1/chat/completions",
+    ask: { tools: [TOOL] },
+    next: ({ choices }: WordsAnswer, words: string) => [
+      choices[0]!.message,
+      ...choices[0]!.message.tool_calls.map(({ id }) => toolMessage(id)),
+      { role: "user", content: words },
+    ],
+  },
+  Ollama: {
+    path: "/api/chat",
+    ask: { tools: [TOOL] },
+    next: ({ message }: WordsAnswer, words: string) => [
+      message,
+      ...message.tool_calls.map(({ id }) => toolMessage(id)),
+      { role: "user", content: words },
+    ],
+  },
+  Anthropic: {
+    path: "/v1/messages",
+    ask: { tools: [{ name: "read_file", input_schema: { type: "object" } }] },
+    next: ({ content }: WordsAnswer, words: string) => [
+      { role: "assistant", content },
+      {
+        role: "user",
+        content: [
+          ...content
+            .filter(({ type }) => type === "tool_use")
+            .map(({ id }) => ({ type: "tool_result", tool_use_id: id, content: EDITOR_WORD })),
+          { type: "text", text: words },
+        ],
+      },
+    ],
+  },
+};
+
+function toolMessage(id: string): object {
+  return { role: "tool", tool_call_id: id, content: EDITOR_WORD };
+}
+
 /** Lets the calls go once so many have been made in all. */
 function gather({ agent: { random, clock } }: House, calls: number): void {
   void random.called(calls).then(() => clock.advance(GATHER_MS));
@@ -251,6 +304,26 @@ describe.each([
     expect([last.stop_reason, text]).toEqual(["end_turn", whole]);
     expect(house.agent.inner.turns.length - before).toBe(1);
   });
+
+  test.each(["OpenAI", "Ollama", "Anthropic"] as const)(
+    "words beside the results reach the same run, in %s's form",
+    async (dialect) => {
+      const before = house.agent.inner.turns.length;
+      const { path, ask, next } = withWords[dialect];
+      const messages: object[] = [{ role: "user", content: "Go." }];
+      const body = { model: "scripted", max_tokens: 1_000, stream: false, ...ask };
+      const post = async () => {
+        const answer = await house.composed.post(path, { ...body, messages });
+        return (await answer.json()) as WordsAnswer;
+      };
+      expectRounds(1);
+      messages.push(...next(await post(), "Hurry."));
+      expectRounds(2);
+      const told = JSON.stringify(await post());
+      expect(told).toContain(`${EDITOR_WORD}The user wrote with these results:\\nHurry.`);
+      expect(house.agent.inner.turns.length - before).toBe(1);
+    },
+  );
 
   test("a new question in place of the results begins a fresh turn and stops the parked run", async () => {
     const { inner } = house.agent;

@@ -1,5 +1,10 @@
-// Scripted agents that use the editor's tools as a real one would: through the official MCP client.
+// Scripted agents that use the editor's tools as a real one would: through the official MCP client, of one generation or
+// the other.
 
+import {
+  Client as LaterClient,
+  StreamableHTTPClientTransport as LaterTransport,
+} from "@modelcontextprotocol/client";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
@@ -27,7 +32,7 @@ export interface Script {
   readonly signal: AbortSignal;
   readonly server: McpServer | undefined;
   /** Connected on first use, gone with the run. */
-  client(): Promise<Client>;
+  client(): Promise<Client | LaterClient>;
   /** The text of a tool's result; an error of the tool's is marked by `!`. */
   call(name: string, values?: object, options?: CallOptions): Promise<string>;
 }
@@ -36,6 +41,9 @@ interface CallOptions {
   readonly onProgress?: (message: string) => void;
   readonly signal?: AbortSignal;
 }
+
+/** The newest protocol that an agent speaks. */
+export type Speaks = "2025-11-25" | "2026-07-28";
 
 export type Play = (script: Script) => AsyncIterable<TurnEvent>;
 
@@ -51,7 +59,11 @@ export interface ScriptedRunner extends ToolRunner {
   readonly ended: Promise<void>;
 }
 
-export function scriptedRunner(play: Play, takesServers = true): ScriptedRunner {
+export function scriptedRunner(
+  play: Play,
+  takesServers = true,
+  speaks: Speaks = "2025-11-25",
+): ScriptedRunner {
   const turns: Turn[] = [];
   const servers: McpServer[] = [];
   const firstStop = Promise.withResolvers<void>();
@@ -66,8 +78,9 @@ export function scriptedRunner(play: Play, takesServers = true): ScriptedRunner 
     turns.push(turn);
     servers.push(...given);
     const [server] = given;
-    let connected: Promise<Client> | undefined;
-    const client = (): Promise<Client> => (connected ??= connect(server!));
+    let connected: Promise<Client | LaterClient> | undefined;
+    const client: Script["client"] = () =>
+      (connected ??= speaks === "2025-11-25" ? connect(server!) : connectLater(server!));
     const call: Script["call"] = async (name, values, options = {}) =>
       await callTool(await client(), {
         name,
@@ -129,20 +142,32 @@ export async function connect(
   return client;
 }
 
+export async function connectLater({ url, headers }: McpServer): Promise<LaterClient> {
+  const client = new LaterClient(
+    { name: "scripted agent", version: "2" },
+    { versionNegotiation: { mode: { pin: "2026-07-28" } } },
+  );
+  await client.connect(new LaterTransport(new URL(url), { requestInit: { headers } }));
+  return client;
+}
+
 async function callTool(
-  client: Client,
+  client: Client | LaterClient,
   { name, values, options }: { name: string; values: object | undefined; options: CallOptions },
 ): Promise<string> {
   const { onProgress, signal } = options;
-  const result = (await client.callTool(
-    { name, ...(values && { arguments: { ...values } }) },
-    undefined,
-    {
-      timeout: 60_000,
-      ...(signal && { signal }),
-      ...(onProgress && { onprogress: ({ message = "" }) => onProgress(message) }),
-    },
-  )) as CallToolResult;
+  const params = { name, ...(values && { arguments: { ...values } }) };
+  const more = {
+    timeout: 60_000,
+    ...(signal && { signal }),
+    ...(onProgress && {
+      onprogress: ({ message = "" }: { message?: string | undefined }) => onProgress(message),
+    }),
+  };
+  const result =
+    client instanceof LaterClient
+      ? await client.callTool(params, more)
+      : ((await client.callTool(params, undefined, more)) as CallToolResult);
   const text = result.content.map((part) => (part.type === "text" ? part.text : "?")).join("");
   return result.isError === true ? `!${text}` : text;
 }
@@ -207,10 +232,13 @@ export interface Bench {
 /** An agent that plays a script, with the editor's tools over it. */
 export function bench(
   play: Play,
-  options: Partial<EditorToolsDeps> & { readonly takesServers?: boolean } = {},
+  options: Partial<EditorToolsDeps> & {
+    readonly takesServers?: boolean;
+    readonly speaks?: Speaks;
+  } = {},
 ): Bench {
-  const { takesServers = true, ...deps } = options;
-  const inner = scriptedRunner(play, takesServers);
+  const { takesServers = true, speaks, ...deps } = options;
+  const inner = scriptedRunner(play, takesServers, speaks);
   const clock = createFakeClock();
   const random = watchedRandom();
   const tools = withEditorTools(inner, { clock, random, ...deps });
@@ -238,11 +266,12 @@ export function asks(
   return turnOf(chatRequest("Go.", { tools: [READ, LIST], ...fields }), turn);
 }
 
-/** The turn that brings results: call id → content. */
+/** The turn that brings results: call id → content, and what the user wrote beside them. */
 export function brings(
   resumes: Turn,
   results: Readonly<Record<string, string>>,
   turn: Partial<Turn> = {},
+  message?: string,
 ): Turn {
   const request: ResumeRequest = {
     kind: "resume",
@@ -250,6 +279,7 @@ export function brings(
     stream: true,
     resumes: resumes.id,
     results: Object.entries(results).map(([toolCallId, content]) => ({ toolCallId, content })),
+    ...(message !== undefined && { message }),
   };
   return turnOf(request, turn);
 }
