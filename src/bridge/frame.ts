@@ -136,7 +136,9 @@ export const InvokeFrame = closed({
       Scopes,
       "From a provider a wish that the hub ignores; from the hub what the session's record grants.",
     ),
-    owner: Type.Optional(described(Name, "Who asks: an agent's memory of a conversation is for this one alone.")),
+    owner: Type.Optional(
+      described(Name, "Who asks: an agent's memory of a conversation is for this one alone."),
+    ),
   }),
   payload: Payload,
   deadline_ms: described(Count, "How long the whole turn may take, in milliseconds from now."),

@@ -26,6 +26,9 @@ export const codex = {
         name: PROVIDER_TITLE,
         base_url: openaiBase(endpoint),
         wire_api: "responses",
+        // Codex would send a prompt again whose stream broke off after items had come: another run of the agent.
+        request_max_retries: 0,
+        stream_max_retries: 0,
         experimental_bearer_token: endpoint.key,
       },
     },

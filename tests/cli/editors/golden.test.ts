@@ -53,6 +53,8 @@ const codexTable = [
   'name = "MCP Local Provider"',
   'base_url = "http://127.0.0.1:11434/v1"',
   'wire_api = "responses"',
+  "request_max_retries = 0",
+  "stream_max_retries = 0",
   'experimental_bearer_token = "KEY"',
   "# <<< mlp connect <<<",
   "",
