@@ -7,6 +7,8 @@ import { fromGemini, toGemini } from "./wire-gemini.ts";
 import { fromOpenAi, toOpenAi } from "./wire-openai.ts";
 
 export const MODEL = "mock-1";
+/** Of a model that it does not know Codex expects no patches, and says so in its answers. */
+export const KNOWN_MODEL = "gpt-5.5";
 
 /** What the model saw of one task. */
 export interface Seen {
@@ -110,12 +112,14 @@ export function startModel(): ScriptedModel {
     async fetch(request) {
       const { pathname, searchParams } = new URL(request.url);
       if (request.method === "GET") {
-        return Response.json({ object: "list", data: [{ id: MODEL, object: "model" }] });
+        const data = [MODEL, KNOWN_MODEL].map((id) => ({ id, object: "model" }));
+        return Response.json({ object: "list", data });
       }
       const body: unknown = await request.json();
       if (pathname.endsWith(":countTokens")) return Response.json({ totalTokens: 100 });
       if (pathname.endsWith("/chat/completions")) return answer(fromTo(body), request.signal);
-      if (!/:(?:streamG|g)enerateContent$/.test(pathname)) return new Response(null, { status: 404 });
+      if (!/:(?:streamG|g)enerateContent$/.test(pathname))
+        return new Response(null, { status: 404 });
       const isStream = pathname.includes(":stream") || searchParams.get("alt") === "sse";
       return answer({ isStream, asked: fromGemini(body), ...toGemini }, request.signal);
     },

@@ -38,11 +38,7 @@ const SHELLS = ["bash", "run_shell_command", "shell_command", "exec_command", "s
 export type Deed = "write" | "run";
 
 /** A call that makes the file at `path`, with whatever the agent has for it; `undefined` when it offers nothing. */
-export function callThatMakes(
-  deed: Deed,
-  path: string,
-  tools: readonly Tool[],
-): Call | undefined {
+export function callThatMakes(deed: Deed, path: string, tools: readonly Tool[]): Call | undefined {
   const names = deed === "write" ? WRITERS : SHELLS;
   const tool = names
     .map((name) => tools.find((each) => each.name.toLowerCase() === name))
@@ -66,6 +62,9 @@ function written(name: string, path: string): unknown {
 
 function ran(name: string, type: unknown, path: string): unknown {
   const line = `touch '${path}'`;
+  // Codex: outside its sandbox, which some machines cannot give it. It asks for that.
+  if (name === "sandbox_permissions") return "require_escalated";
+  if (name === "justification") return "A task.";
   if (!/^(?:command|cmd)$/.test(name)) return undefined;
   return type === "array" ? ["sh", "-c", line] : line;
 }

@@ -1,7 +1,7 @@
 // The agents: what is installed, how each is told where the model is, and the command by which it speaks ACP.
 
 import { join } from "node:path";
-import { MODEL } from "./model.ts";
+import { KNOWN_MODEL, MODEL } from "./model.ts";
 
 /** Where everything of one run is. */
 export interface Place {
@@ -53,6 +53,7 @@ export const RECIPES: readonly Recipe[] = [
     }),
     env: () => ({ OPENCODE_DISABLE_AUTOUPDATE: "1", OPENCODE_DISABLE_MODELS_FETCH: "1" }),
     command: () => ["opencode", "acp"],
+    note: "By itself it runs commands without asking, in its plan mode too; we start it with `OPENCODE_PERMISSION` set to ask. It installs an npm package into its settings when it starts; here it found no registry.",
   },
   {
     name: "Gemini CLI",
@@ -69,6 +70,7 @@ export const RECIPES: readonly Recipe[] = [
     }),
     env: ({ base, key }) => ({ GEMINI_API_KEY: key, GOOGLE_GEMINI_BASE_URL: base }),
     command: () => ["gemini", "--acp", "-m", "gemini-2.5-flash", "--skip-trust"],
+    note: "Its plan mode hides MCP tools, so it works in the one that asks.",
   },
   {
     name: "Copilot CLI",
@@ -84,6 +86,7 @@ export const RECIPES: readonly Recipe[] = [
       COPILOT_HOME: join(home, ".copilot"),
     }),
     command: () => ["copilot", "--acp", "--stdio"],
+    note: "It works in its plan mode, and refuses by itself there before it would ask.",
   },
   {
     name: "Codex",
@@ -92,7 +95,7 @@ export const RECIPES: readonly Recipe[] = [
     speaks: "OpenAI responses",
     files: ({ home, base }) => ({
       [join(home, ".codex/config.toml")]: [
-        `model = "${MODEL}"`,
+        `model = "${KNOWN_MODEL}"`,
         `model_provider = "mock"`,
         "check_for_update_on_startup = false",
         "[analytics]",
@@ -109,6 +112,7 @@ export const RECIPES: readonly Recipe[] = [
     }),
     env: ({ home, key }) => ({ CODEX_HOME: join(home, ".codex"), MOCK_KEY: key }),
     command: () => ["codex-acp"],
+    note: "Its sandbox needs `bwrap`, which was not there: commands ask to run outside it.",
   },
   {
     name: "Claude Code",
@@ -126,6 +130,7 @@ export const RECIPES: readonly Recipe[] = [
       IS_SANDBOX: "1",
     }),
     command: () => ["claude-agent-acp"],
+    note: "Where permissions could be skipped (not as root, or with `IS_SANDBOX`), its plan mode asks for nothing and does everything; it works in the one that asks.",
   },
   {
     name: "Qwen Code",
@@ -143,5 +148,6 @@ export const RECIPES: readonly Recipe[] = [
       ...(["qwen", "--acp", "--auth-type", "openai", "--openai-api-key", key] as const),
       ...["--openai-base-url", `${base}/v1`, "--model", MODEL],
     ],
+    note: "It hides MCP tools from its model: the editor's are in the prompt.",
   },
 ];

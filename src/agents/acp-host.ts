@@ -23,7 +23,8 @@ export interface AcpHostOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly errors: AcpErrors;
-  readonly start: () => Promise<AcpProcess>;
+  /** The signal aborts when nobody waits for it any more: then nothing of it may stay. */
+  readonly start: (signal: AbortSignal) => Promise<AcpProcess>;
   /** How long it is kept without a turn, in milliseconds. */
   readonly idleMs: number;
 }
@@ -33,6 +34,7 @@ const LONGEST_REST_MS = 60_000;
 
 export function createAcpHost({ clock, log, errors, start, idleMs }: AcpHostOptions): AcpHost {
   const running = new Set<AcpProcess>();
+  const stopped = new AbortController();
   let current: AcpProcess | undefined;
   let starting: Promise<AcpProcess> | undefined;
   let closed: Promise<void> | undefined;
@@ -53,9 +55,9 @@ export function createAcpHost({ clock, log, errors, start, idleMs }: AcpHostOpti
   async function launch(): Promise<AcpProcess> {
     let process: AcpProcess;
     try {
-      process = await start();
+      process = await start(stopped.signal);
     } catch (error) {
-      died(toAppError(error));
+      if (closed === undefined) died(toAppError(error));
       throw error;
     }
     running.add(process);
@@ -117,6 +119,7 @@ export function createAcpHost({ clock, log, errors, start, idleMs }: AcpHostOpti
     close: () => {
       closed ??= (async () => {
         cancelIdle?.();
+        stopped.abort();
         await starting?.catch(() => undefined);
         current = undefined;
         await Promise.all([...running].map((process) => process.link.close()));

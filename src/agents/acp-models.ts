@@ -2,6 +2,7 @@
 // is taken out of them, and a model whose id holds such things is not offered.
 
 import type { Capability, Model } from "../core/model.ts";
+import type { AcpOption } from "./acp-answers.ts";
 import type { AcpProcess } from "./acp-process.ts";
 
 const MOST_MODELS = 200;
@@ -24,13 +25,23 @@ export function modelsOf(
   const listed = spare?.models;
   const options = (listed?.options ?? []).filter(({ id }) => id === shownName(id));
   if (options.length === 0) return [{ id: program, capabilities }];
-  const own = options.filter(({ id }) => id === listed?.current);
-  const others = options.filter(({ id }) => id !== listed?.current);
+  const own = ownChoice(options, listed?.current);
+  const others = options.filter((option) => !own.includes(option));
   return [...own, ...others].slice(0, MOST_MODELS).map(({ id, label }) => ({
     id,
     label: shownName(label) || id,
     capabilities,
   }));
+}
+
+/** One that was named on its command line need not be among those that it lists. */
+function ownChoice(
+  options: readonly AcpOption[],
+  current: string | undefined,
+): readonly AcpOption[] {
+  const own = options.filter(({ id }) => id === current);
+  if (own.length > 0 || current === undefined || current !== shownName(current)) return own;
+  return [{ id: current, label: current }];
 }
 
 /** As it may be shown; "" when nothing is left of it. */

@@ -3,15 +3,22 @@
 
 import type { AcpChoice } from "./acp-answers.ts";
 
-/** In the order in which they are wanted. Planning looks at everything and touches nothing. */
-const LOOKS_ONLY = [/\bread[-_ ]?only\b/i, /\bask\b/i, /\bplan\b/i];
+/** In the order in which they are wanted. */
+const LOOKS_ONLY = [/\bread[-_ ]?only\b/i, /\bask\b/i];
 const EDITS = [/\b(?:accept|auto)[-_ ]?edits?\b/i, /\bautoEdit\b/];
 /** Asks a human before anything that matters, which here is us. */
-const ASKS = [/^default$/i, /\bmanual\b/i];
-const ASKS_NOBODY = /yolo|bypass|full[-_ ]?access|danger|\bauto\b|don'?t[-_ ]?ask|allow[-_ ]?all/i;
+const ASKS = [/^(?:default|approve)$/i, /\bmanual\b/i];
+/**
+ * After the ones that ask: Claude Code plans without asking for anything where its user could have it skip permissions, and
+ * Gemini's plans hide the editor's tools.
+ */
+const PLANS = [/\bplan\b/i];
+const ASKS_NOBODY =
+  /yolo|bypass|full[-_ ]?access|danger|\bauto\b|(?:don.?t|never|no)[-_ ]?ask|allow[-_ ]?all/i;
 
 /**
- * The id of the mode to work in. `undefined`: the agent has no modes, or none that is narrower.
+ * The id of the mode to work in. `undefined`: the one that it is in asks nobody, and there is none that is narrower; or it
+ * did not say which one it is in.
  * @param initial the mode that the session came with
  */
 export function modeFor(
@@ -21,12 +28,12 @@ export function modeFor(
 ): string | undefined {
   const writes = scopes.includes("agent:write");
   if (writes && scopes.includes("agent:exec")) return initial;
-  const found = (writes ? find(modes, EDITS) : undefined) ?? find(modes, LOOKS_ONLY);
+  const found = find(modes, [...(writes ? EDITS : []), ...LOOKS_ONLY, ...ASKS, ...PLANS]);
   if (found !== undefined) return found;
   const isLoose = modes.options.some(
     ({ id, label }) => id === initial && (ASKS_NOBODY.test(id) || ASKS_NOBODY.test(label)),
   );
-  return isLoose ? find(modes, ASKS) : initial;
+  return isLoose ? undefined : initial;
 }
 
 function find({ options }: AcpChoice, patterns: readonly RegExp[]): string | undefined {

@@ -45,16 +45,21 @@ const KEY_LOGINS: Readonly<Record<string, string>> = {
 export type ProcessOptions = AcpOptions & {
   readonly errors: AcpErrors;
   readonly startMs: number;
+  /** Aborts when it is not wanted any more. */
+  readonly signal?: AbortSignal;
 };
 
 /** @throws AppError; nothing is left running then */
 export async function startProcess(options: ProcessOptions): Promise<AcpProcess> {
-  const { clock, log, errors, version, workspace, startMs } = options;
+  const { clock, log, errors, version, workspace, startMs, signal } = options;
   const begun = clock.monotonic();
   const child = startOrThrow(options);
   const answers = { ...VENDOR_ANSWERS, ...options.vendorAnswers };
   const link = await openAcpLink({ child, clock, log, errors, answers });
+  const stop = (): void => void link.close();
+  signal?.addEventListener("abort", stop, { once: true });
   try {
+    if (signal?.aborted === true) throw errors.senseless("is being stopped");
     const clientInfo = { name: "mlp", title: "MCP Local Provider", version };
     const answer = await link.request("initialize", { ...CLIENT, clientInfo }, startMs);
     const abilities = decodeAbilities(answer);
@@ -87,6 +92,8 @@ export async function startProcess(options: ProcessOptions): Promise<AcpProcess>
       throw errors.notFound();
     }
     throw error;
+  } finally {
+    signal?.removeEventListener("abort", stop);
   }
 }
 

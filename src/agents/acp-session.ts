@@ -5,7 +5,9 @@ import { currentOf, decodeOpened } from "./acp-answers.ts";
 import type { AcpErrors } from "./acp-errors.ts";
 import { modeFor } from "./acp-modes.ts";
 import type { AcpProcess } from "./acp-process.ts";
+import { AppError } from "../core/error.ts";
 import type { Clock } from "../core/ports.ts";
+import { isJsonObject } from "../core/json.ts";
 import type { McpServer } from "./tool-runner.ts";
 
 export interface AcpSession {
@@ -96,8 +98,19 @@ export async function prepareSession(
   }
   if (modes === undefined) return;
   const mode = modeFor(modes, session.initialMode, scopes);
+  if (mode === undefined && session.initialMode !== undefined) throw tooWide();
   if (mode === undefined || mode === session.mode) return;
   session.mode = await set(session, modes, mode, "session/set_mode", "modeId");
+  if (session.mode === mode) return;
+  const message = "The agent does not work in the mode that its session allows.";
+  throw new AppError("agent_error", message);
+}
+
+function tooWide(): AppError {
+  return new AppError(
+    "agent_error",
+    "The agent works in a mode in which it asks nobody, and its session does not allow that. Start it in another mode, or approve it with agent:write and agent:exec.",
+  );
 }
 
 // oxlint-disable-next-line max-params -- two pairs of names, one call each
@@ -116,6 +129,13 @@ async function set(
   const params = { sessionId, configId, value };
   const answer = await process.link.request("session/set_config_option", params, SET_MS);
   return currentOf(answer, configId) ?? value;
+}
+
+/** What an update says of the session's mode; `undefined`: nothing. */
+export function modeOf({ modes }: AcpSession, update: unknown): string | undefined {
+  if (modes === undefined || modes.by === "method" || !isJsonObject(update)) return undefined;
+  if (update["sessionUpdate"] !== "config_option_update") return undefined;
+  return currentOf(update, modes.by.configId);
 }
 
 /** Lets the agent forget it, if it can. */

@@ -4,13 +4,19 @@ import { AppError } from "../core/error.ts";
 import type { FinishEvent, FinishReason, TurnEvent, Usage } from "../core/event.ts";
 import { isJsonObject } from "../core/json.ts";
 import type { Clock, Log } from "../core/ports.ts";
-import { abortError } from "./abort.ts";
+import { abortError, throwIfAborted } from "./abort.ts";
 import type { AcpErrors } from "./acp-errors.ts";
 import type { AcpListener } from "./acp-link.ts";
-import type { AcpToolCall } from "./acp-permission.ts";
-import { choosePermission, isServerTool, missingScope, toolCallOf } from "./acp-permission.ts";
+import type { AcpToolCall, ServerTools } from "./acp-permission.ts";
+import {
+  choosePermission,
+  isAnnouncedServerTool,
+  isServerTool,
+  missingScope,
+  toolCallOf,
+} from "./acp-permission.ts";
 import type { AcpBlock } from "./acp-prompt.ts";
-import type { AcpSession } from "./acp-session.ts";
+import { type AcpSession, modeOf } from "./acp-session.ts";
 import { decodeUpdate, short } from "./acp-updates.ts";
 import { usageOfAnswer } from "./acp-usage.ts";
 import type { EventQueue } from "./event-queue.ts";
@@ -21,7 +27,7 @@ export interface AcpTurn {
   readonly prompt: readonly AcpBlock[];
   readonly scopes: readonly string[];
   /** The servers that the session was given: their tools are no tools of the agent's. */
-  readonly servers: readonly string[];
+  readonly servers: readonly ServerTools[];
   readonly signal: AbortSignal;
 }
 
@@ -41,17 +47,32 @@ const MOST_CALLS = 1_000;
 
 export async function* runPrompt(turn: AcpTurn, deps: TurnDeps): AsyncGenerator<TurnEvent> {
   const { session, prompt, signal } = turn;
+  throwIfAborted(signal);
   const { link } = session.process;
   const queue = createEventQueue(MOST_WAITING);
   const hearing = listener(turn, queue, deps.log);
   const deafen = link.listen(session.id, hearing);
-  const onAbort = (): void => queue.abort(abortError(signal));
-  signal.addEventListener("abort", onAbort, { once: true });
   let isSettled = false;
+  let stopping: Promise<void> | undefined;
+
+  async function cancel(): Promise<void> {
+    hearing.cancel();
+    if (isSettled || !link.isOpen) return;
+    link.notify("session/cancel", { sessionId: session.id });
+    if (!(await within(settled, deps))) deps.onDeaf(session);
+  }
+
+  const stop = (): Promise<void> => (stopping ??= cancel());
+  /** At once: whoever reads the turn may not come back to it for long. */
+  const onAbort = (): void => {
+    queue.abort(abortError(signal));
+    void stop();
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
   const settled = link
     .request("session/prompt", { sessionId: session.id, prompt })
     .then(
-      (answer) => queue.finish(finishOf(answer, hearing.usage())),
+      (answer) => queue.finish(finishOf(answer, hearing)),
       (error: unknown) => queue.fail(error as AppError),
     )
     // An answer that makes no sense is a failure, too.
@@ -69,11 +90,7 @@ export async function* runPrompt(turn: AcpTurn, deps: TurnDeps): AsyncGenerator<
     }
   } finally {
     signal.removeEventListener("abort", onAbort);
-    hearing.cancel();
-    if (!isSettled && link.isOpen) {
-      link.notify("session/cancel", { sessionId: session.id });
-      if (!(await within(settled, deps))) deps.onDeaf(session);
-    }
+    await stop();
     deafen();
   }
 }
@@ -88,6 +105,8 @@ async function within(settled: Promise<void>, { clock, cancelMs }: TurnDeps): Pr
 
 interface TurnListener extends AcpListener {
   usage(): Usage | undefined;
+  /** The scope that something was refused for, as long as nothing has been said since. */
+  stopped(): string | undefined;
   /** From here on nothing is granted. */
   cancel(): void;
 }
@@ -99,6 +118,7 @@ function listener(
 ): TurnListener {
   const calls = new Map<string, AcpToolCall>();
   let usage: Usage | undefined;
+  let stopped: string | undefined;
   let isCancelled = false;
   let lineIsOpen = false;
 
@@ -114,15 +134,16 @@ function listener(
   /** A permission request and later updates may name a call by its id alone. */
   function remember(value: unknown): AcpToolCall {
     const call = toolCallOf(value);
-    const id = isJsonObject(value) ? value["toolCallId"] : undefined;
-    if (typeof id !== "string") return call;
-    const before = calls.get(id);
+    const id = callId(value);
+    if (id === undefined) return call;
+    // Some count their calls anew, and a call that begins is never the one before it.
+    const before = hasBegun(value) ? undefined : calls.get(id);
     const known = {
-      kind: call.kind === "other" ? (before?.kind ?? call.kind) : call.kind,
+      kind: saysKind(value) ? call.kind : (before?.kind ?? call.kind),
       title: call.title || (before?.title ?? ""),
       names: call.names.length > 0 ? call.names : (before?.names ?? []),
     };
-    if (calls.size < MOST_CALLS) calls.set(id, known);
+    if (calls.has(id) || calls.size < MOST_CALLS) calls.set(id, known);
     return known;
   }
 
@@ -130,9 +151,12 @@ function listener(
   return {
     update: (update) => {
       const news = decodeUpdate(update, view);
-      if (news.mode !== undefined) session.mode = news.mode;
+      session.mode = news.mode ?? modeOf(session, update) ?? session.mode;
       if (news.usage !== undefined) ({ usage } = news);
-      if (news.text !== undefined) queue.push({ type: "text-delta", text: news.text });
+      if (news.text !== undefined) {
+        queue.push({ type: "text-delta", text: news.text });
+        stopped = undefined;
+      }
       if (news.thought !== undefined) {
         queue.push({ type: "reasoning-delta", text: news.thought });
         lineIsOpen = !news.thought.endsWith("\n");
@@ -141,19 +165,44 @@ function listener(
     },
     permission: ({ toolCall, options }) => {
       if (isCancelled) return { outcome: "cancelled" };
+      const announced = calls.get(callId(toolCall) ?? "");
+      const asked = toolCallOf(toolCall);
       const call = remember(toolCall);
-      const missing = isServers(call) ? undefined : missingScope(call, scopes);
+      // A title that came before is judged by the kind that it came with.
+      const kind = asked.title === "" ? (announced?.kind ?? call.kind) : call.kind;
+      const isOurs =
+        isServers({ ...call, kind }) ||
+        // Codex asks with a title of its own, for the call that it named when it began.
+        (announced !== undefined && !saysKind(toolCall) && isServers(announced)) ||
+        servers.some((server) => isAnnouncedServerTool(asked, announced, server));
+      const missing = isOurs ? undefined : missingScope(call, scopes);
       log.debug({ kind: call.kind, missing }, "agent asked for permission");
       if (missing !== undefined) {
+        stopped = missing;
         note(`[refused] ${short(call.title || call.kind)} (needs the scope ${missing})`);
       }
       return choosePermission(options, missing === undefined);
     },
     usage: () => usage,
+    stopped: () => stopped,
     cancel: () => {
       isCancelled = true;
     },
   };
+}
+
+function hasBegun(call: unknown): boolean {
+  return isJsonObject(call) && call["sessionUpdate"] === "tool_call";
+}
+
+/** `other` is a kind, too: what needs the widest scope does not pass for what the call was at first. */
+function saysKind(call: unknown): boolean {
+  return isJsonObject(call) && typeof call["kind"] === "string" && call["kind"] !== "";
+}
+
+function callId(call: unknown): string | undefined {
+  const id = isJsonObject(call) ? call["toolCallId"] : undefined;
+  return typeof id === "string" ? id : undefined;
 }
 
 const REASONS: Readonly<Record<string, FinishReason>> = {
@@ -163,13 +212,19 @@ const REASONS: Readonly<Record<string, FinishReason>> = {
   refusal: "content_filter",
 };
 
-function finishOf(answer: unknown, seen: Usage | undefined): FinishEvent {
+/** Some agents take a refusal for the end of the turn, and have no words for it. */
+function finishOf(answer: unknown, hearing: TurnListener): FinishEvent {
   const said = isJsonObject(answer) ? answer["stopReason"] : undefined;
   const stop = typeof said === "string" ? said : "";
+  const scope = hearing.stopped();
+  if (scope !== undefined && (stop === "cancelled" || stop === "end_turn")) {
+    const message = `The agent stopped when it was refused what needs the scope ${scope}: ask for something else, or grant it.`;
+    throw new AppError("agent_error", message);
+  }
   if (stop === "cancelled") {
     throw new AppError("agent_error", "The agent cancelled the turn by itself: ask again.");
   }
-  const usage = usageOfAnswer(answer) ?? seen;
+  const usage = usageOfAnswer(answer) ?? hearing.usage();
   const reason = Object.hasOwn(REASONS, stop) ? REASONS[stop] : undefined;
   return { type: "finish", reason: reason ?? "stop", ...(usage !== undefined && { usage }) };
 }

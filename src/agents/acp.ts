@@ -18,7 +18,7 @@ import { closeSession, openSession, prepareSession, reopenSession } from "./acp-
 import { runPrompt } from "./acp-turn.ts";
 import type { VendorAnswers } from "./acp-vendor.ts";
 import type { Workspace } from "./child-workspace.ts";
-import { createConversations } from "./conversations.ts";
+import { createConversations, holderOf } from "./conversations.ts";
 import { programName } from "./program-name.ts";
 import type { McpServer, ToolRunner } from "./tool-runner.ts";
 
@@ -108,8 +108,8 @@ export function createAcp(options: AcpOptions): Acp {
   const host = createAcpHost({
     ...deps,
     idleMs: limits.idleMs,
-    start: async () => {
-      const process = await startProcess({ ...options, ...deps });
+    start: async (signal) => {
+      const process = await startProcess({ ...options, ...deps, signal });
       modes = (process.spare?.modes?.options ?? []).map(({ id }) => id);
       models = modelsOf(process, program, options.hasTools === true);
       label = options.label ?? (shownName(process.abilities.name) || program);
@@ -126,7 +126,7 @@ export function createAcp(options: AcpOptions): Acp {
   ): Promise<Place> {
     const messages = messagesOf(turn);
     if (servers.length > 0) return { session: await openSession(process, servers, deps), messages };
-    const known = conversations.take(turn.sessionId, messages);
+    const known = conversations.take(holderOf(turn), messages);
     const session =
       known === undefined || known.value.process === process
         ? known?.value
@@ -191,10 +191,9 @@ export function createAcp(options: AcpOptions): Acp {
       ({ session } = found);
       const prompt = toPrompt(found.messages, process.abilities.takesImages);
       await orAbort(prepareSession(session, request.model, scopes), signal);
-      const names = servers.map(({ name }) => name);
       let text = "";
       for await (const event of runPrompt(
-        { session, prompt, scopes, servers: names, signal },
+        { session, prompt, scopes, servers, signal },
         promptDeps,
       )) {
         if (event.type === "text-delta") text += event.text;
@@ -204,7 +203,7 @@ export function createAcp(options: AcpOptions): Acp {
     } finally {
       const isKept = answer !== undefined && servers.length === 0 && request.kind === "chat";
       if (session !== undefined) {
-        if (isKept) conversations.keep(turn.sessionId, messagesOf(turn), answer ?? "", session);
+        if (isKept) conversations.keep(holderOf(turn), messagesOf(turn), answer ?? "", session);
         else closeSession(session);
       }
       host.end(process, answer !== undefined);

@@ -6,6 +6,8 @@ import type { Turn } from "../core/turn.ts";
 /** An MCP server over Streamable HTTP, for one turn. Its name is `editor` when it offers the editor's tools. */
 export interface McpServer {
   readonly name: string;
+  /** The names of its tools: what an agent calls otherwise is none of them, whatever its server is called. */
+  readonly tools: readonly string[];
   readonly url: string;
   /** Sent with every request to it; they hold its secret. */
   readonly headers: Readonly<Record<string, string>>;

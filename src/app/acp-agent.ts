@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import type { AcpOptions } from "../agents/acp.ts";
 import { createAcp } from "../agents/acp.ts";
+import { habitsOf } from "../agents/acp-habits.ts";
 import { programName } from "../agents/program-name.ts";
 import { chosenWorkspace, scratchWorkspace } from "../agents/child-workspace.ts";
 import { withEditorTools } from "../agents/tool-bridge.ts";
@@ -28,19 +29,20 @@ export interface AcpAgentSettings
 
 export type AcpAgentDeps = Pick<Base, "env" | "log" | "paths" | "shutdown" | "system">;
 
-/** Agents that take MCP servers and then keep their tools from the model. */
-const HIDES_SERVERS: ReadonlySet<string> = new Set(["qwen"]);
-
 /** It runs and has said which models it has. @throws AppError saying what to do */
 export async function startAcpAgent(
   settings: AcpAgentSettings,
   deps: AcpAgentDeps,
 ): Promise<Agent> {
   const { workspace, toolServers, ...options } = settings;
+  const habits = habitsOf(programName(options.command));
   const { env, log, paths, shutdown, system } = deps;
   const { clock, random, sha256 } = system;
   const acp = createAcp({
     ...options,
+    ...(habits.extraEnv !== undefined && {
+      extraEnv: { ...habits.extraEnv, ...options.extraEnv },
+    }),
     env,
     workspace:
       workspace === undefined
@@ -55,12 +57,11 @@ export async function startAcpAgent(
   });
   shutdown.onClose(`agent ${options.agentId}`, () => acp.close());
   await acp.start();
-  const program = programName(options.command);
   const tools = withEditorTools(acp.runner, {
     clock,
     random,
     log,
-    toolServers: toolServers ?? (HIDES_SERVERS.has(program) ? "envelope" : "auto"),
+    toolServers: toolServers ?? habits.toolServers,
   });
   shutdown.onClose(`tools of agent ${options.agentId}`, () => tools.close());
   return { info: acp.info, run: tools.run } satisfies Agent;

@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 
 import { decodeAbilities, decodeOpened } from "../../src/agents/acp-answers.ts";
+import { habitsOf } from "../../src/agents/acp-habits.ts";
 import { modelsOf } from "../../src/agents/acp-models.ts";
 import { modeFor } from "../../src/agents/acp-modes.ts";
 import {
@@ -48,15 +49,27 @@ describe("the mode", () => {
   test.each([
     [["build", "plan"], none, "plan"],
     [["agent", "plan", "ask"], none, "ask"],
-    [["default", "acceptEdits", "plan", "bypassPermissions"], none, "plan"],
+    [["default", "acceptEdits", "plan", "bypassPermissions"], none, "default"],
+    [["plan", "default", "yolo"], none, "default"],
+    [["auto", "plan"], none, "plan"],
     [["default", "acceptEdits", "plan", "bypassPermissions"], ["agent:write"], "acceptEdits"],
     [["auto", "read-only", "full-access"], none, "read-only"],
     [["yolo", "default", "autoEdit"], none, "default"],
     [["yolo", "default", "autoEdit"], ["agent:write"], "autoEdit"],
     [["yolo", "default"], ["agent:write", "agent:exec"], "yolo"],
     [["build"], none, "build"],
+    [["auto", "approve", "smart_approve", "chat"], none, "approve"],
+    [["yolo", "fancy"], none, undefined],
   ])("of %j with %j is %s", (ids, scopes, mode) => {
     expect(modeFor(modes(...ids), ids[0], scopes)).toBe(mode);
+  });
+
+  test.each(["Don't ask", "Don\u2019t ask", "Never ask"])("is not the one called %s", (label) => {
+    const options = [
+      { id: "urn:1", label: "Agent" },
+      { id: "urn:2", label },
+    ];
+    expect(modeFor({ by: "method", current: "urn:1", options }, "urn:1", [])).toBe("urn:1");
   });
 
   test("is found by its name where the id says nothing", () => {
@@ -72,8 +85,11 @@ describe("a permission", () => {
   test("of an unknown kind needs the widest scope", () => {
     const call = { kind: "constructor", title: "", names: [] };
     expect(missingScope(call, ["agent:read", "agent:write"])).toBe("agent:exec");
-    expect(missingScope({ ...call, kind: "think" }, [])).toBeUndefined();
+    expect(missingScope({ ...call, kind: "think" }, ["agent:read"])).toBe("agent:write");
   });
+
+  const editor = { name: "editor", tools: ["read_file", "read-file", "read.file", "x"] };
+  const other = { ...editor, name: "other" };
 
   test.each([
     ["mcp__editor__read_file"],
@@ -84,10 +100,10 @@ describe("a permission", () => {
     ["Tool: editor/read_file"],
     ["read_file (editor MCP Server)"],
   ])("for %s is about a tool of the server editor", (title) => {
-    expect(isServerTool({ kind: "other", title, names: [] }, "editor")).toBe(true);
-    expect(isServerTool({ kind: "other", title, names: [] }, "other")).toBe(false);
-    expect(isServerTool({ kind: "execute", title, names: [] }, "editor")).toBe(false);
-    expect(isServerTool({ kind: "execute", title: "rm", names: [title] }, "editor")).toBe(true);
+    expect(isServerTool({ kind: "other", title, names: [] }, editor)).toBe(true);
+    expect(isServerTool({ kind: "other", title, names: [] }, other)).toBe(false);
+    expect(isServerTool({ kind: "execute", title, names: [] }, editor)).toBe(false);
+    expect(isServerTool({ kind: "execute", title: "rm", names: [title] }, editor)).toBe(true);
   });
 
   test.each([
@@ -98,8 +114,25 @@ describe("a permission", () => {
     ["the editor_x"],
     ["rm -rf / (editor MCP Server)"],
     ["editor_"],
+    ["mcp__editor-files__x"],
+    ["mcp__editor_files__x"],
+    ["editor_files_x"],
+    ["mcp__editor__delete_file"],
+    ["delete_file (editor MCP Server)"],
   ])("for %j is not", (title) => {
-    expect(isServerTool({ kind: "other", title, names: [] }, "editor")).toBe(false);
+    expect(isServerTool({ kind: "other", title, names: [] }, editor)).toBe(false);
+    expect(isServerTool({ kind: "other", title: "", names: [title] }, editor)).toBe(false);
+  });
+
+  test("is not passed by what a model makes another tool be sent", () => {
+    const rawInput = { server: "editor", tool: "x", arguments: "rm -rf /" };
+    const means = (call: object) => isServerTool(toolCallOf({ rawInput, ...call }), editor);
+    expect(means({ kind: "other", title: "Approve MCP tool call" })).toBe(true);
+    for (const title of ["mcp__proxy__call", "proxy_call", "call (proxy MCP Server)"]) {
+      expect(means({ kind: "other", title })).toBe(false);
+    }
+    expect(means({ kind: "execute", title: "Run a command" })).toBe(false);
+    expect(means({ _meta: { claudeCode: { toolName: "mcp__proxy__call" } } })).toBe(false);
   });
 
   test("is recognised by what the agent itself calls the tool", () => {
@@ -169,6 +202,26 @@ test("names that could mislead are cleaned, and ids with such things are not off
   expect(modelsOf({ spare, abilities }, "program", true)).toEqual([
     { id: "ok", label: "Good", capabilities: ["completion", "thinking", "tools"] },
   ]);
+});
+
+test("a choice that the agent does not list, named on its command line, comes first", () => {
+  const spare = {
+    models: { by: "method", current: "own", options: [{ id: "auto", label: "Auto" }] },
+  } as unknown as Parameters<typeof modelsOf>[0]["spare"];
+  const models = modelsOf({ spare, abilities: decodeAbilities({}) }, "program", false);
+  expect(models.map(({ id, label }) => [id, label])).toEqual([
+    ["own", "own"],
+    ["auto", "Auto"],
+  ]);
+});
+
+test("a program that runs commands unasked is told to ask", () => {
+  const { OPENCODE_PERMISSION: told = "{}" } = habitsOf("opencode").extraEnv ?? {};
+  expect(JSON.parse(told)).toMatchObject({ bash: "ask", edit: "ask" });
+  expect(habitsOf("gemini")).toEqual({ toolServers: "auto" });
+  expect(habitsOf("goose").extraEnv).toEqual({ GOOSE_MODE: "approve" });
+  expect(habitsOf("qwen").toolServers).toBe("envelope");
+  expect(habitsOf("constructor")).toEqual({ toolServers: "auto" });
 });
 
 describe("conversations", () => {

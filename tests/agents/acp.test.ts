@@ -5,7 +5,7 @@ import { existsSync, statSync } from "node:fs";
 import { afterEach, describe, expect, test } from "bun:test";
 
 import type { AcpOptions } from "../../src/agents/acp.ts";
-import type { AppError } from "../../src/core/error.ts";
+import { AppError } from "../../src/core/error.ts";
 import type { Turn } from "../../src/core/turn.ts";
 import { type CollectedTurn, collectTurn } from "../contract/collect-turn.ts";
 import type { FakeScript, FakeStep } from "../support/fake-acp-agent.ts";
@@ -49,6 +49,8 @@ async function failing({ acp }: FakeAcp, request: Turn["request"] = chatRequest(
   return (await failureOf(runTurn(acp, request))).error;
 }
 
+const EDITOR = { name: "editor", tools: ["read_file"], url: "http://127.0.0.1:1/x", headers: {} };
+
 const nonce = () => `nonce-${crypto.randomUUID()}`;
 
 describe("the handshake", () => {
@@ -84,6 +86,15 @@ describe("the handshake", () => {
     const error = (await started) as AppError;
     expect(error.code).toBe("agent_timeout");
     expect(error.message).toContain("did not answer initialize within 60 s");
+  });
+
+  test("an agent that is stopped while it starts ends at once, and nothing of it stays", async () => {
+    const fake = fakeOf({ mute: true }, { clock: createFakeClock() });
+    const failure = rejectionOf(fake.acp.start());
+    const { pid } = await fake.until("initialize");
+    await fake.acp.close();
+    expect(await failure).toBeInstanceOf(AppError);
+    await untilGone([pid]);
   });
 
   test("a program that is not there is named", async () => {
@@ -388,6 +399,51 @@ describe("what the agent may do", () => {
     expect(await modeWith(fake, "inference")).toBe("ask");
   });
 
+  test("an agent that says that it works in another mode than it was told to is asked nothing", async () => {
+    const option = {
+      id: "mode",
+      category: "mode",
+      currentValue: "agent",
+      options: [{ value: "agent" }, { value: "ask" }],
+    };
+    const fake = fakeOf({ plays, session: { configOptions: [option] }, keepsMode: option });
+    expect((await failing(fake)).code).toBe("agent_error");
+    expect(fake.events("prompt")).toEqual([]);
+  });
+
+  test("an agent that left its mode by itself is put back into it before the next turn", async () => {
+    const option = {
+      id: "mode",
+      category: "mode",
+      currentValue: "agent",
+      options: [{ value: "agent" }, { value: "ask" }],
+    };
+    const left = { sessionUpdate: "config_option_update", configOptions: [option] };
+    const fake = fakeOf({
+      plays: [{ steps: [{ update: left }, { say: "x" }] }],
+      session: { configOptions: [option] },
+    });
+    const first = chatRequest("one");
+    await ask(fake, first);
+    await ask(
+      fake,
+      chatRequest([
+        ...first.messages,
+        { role: "assistant", content: [{ type: "text", text: "x" }] },
+        { role: "user", content: [{ type: "text", text: "two" }] },
+      ]),
+    );
+    expect(fake.events("config")).toHaveLength(2);
+  });
+
+  test("an agent whose only mode asks nobody is asked nothing without write and exec", async () => {
+    const yolo = { currentModeId: "yolo", availableModes: [{ id: "yolo", name: "YOLO" }] };
+    const fake = fakeOf({ plays, session: { modes: yolo } });
+    expect((await failing(fake)).message).toContain("agent:exec");
+    expect(fake.events("prompt")).toEqual([]);
+    expect(await modeWith(fake, "agent:write", "agent:exec")).toBeUndefined();
+  });
+
   test("an agent that refuses the narrower mode is asked nothing", async () => {
     const fake = fakeOf({ plays, session: { modes }, refuseMode: true });
     expect((await failing(fake)).code).toBe("agent_error");
@@ -418,6 +474,21 @@ describe("what the agent may do", () => {
     expect([granted.text, granted.reasoning]).toEqual(["id-a", ""]);
   });
 
+  test.each(["cancelled", "end_turn"])(
+    "an agent that ends its turn (%s) at a refusal has failed, with the scope that it needs",
+    async (stop) => {
+      const toolCall = { toolCallId: "t", title: "Edit", kind: "edit" };
+      const fake = doing({ ask: { toolCall }, silent: true }, { stop });
+      const error = await failing(fake);
+      expect([error.code, error.message]).toEqual([
+        "agent_error",
+        expect.stringContaining("agent:write"),
+      ]);
+      const talking = doing({ ask: { toolCall }, silent: true }, { say: "I may not." });
+      expect((await ask(talking, "x", { scopes: ["inference"] })).text).toBe("I may not.");
+    },
+  );
+
   test("a permission that could only be given for good is not given", async () => {
     const options = [{ optionId: "always", name: "Always", kind: "allow_always" }];
     const fake = doing({ ask: { toolCall: { toolCallId: "t", kind: "read" }, options } });
@@ -430,13 +501,29 @@ describe("what the agent may do", () => {
     expect((await ask(fake, "x", { scopes: ["agent:read"] })).text).toBe("id-b");
   });
 
+  test("a call with the id of one before it is judged by itself", async () => {
+    const read = { toolCallId: "call_0", title: "Read", kind: "read" };
+    const fake = doing(
+      { update: { sessionUpdate: "tool_call", ...read } },
+      { update: { sessionUpdate: "tool_call", toolCallId: "call_0", title: "other_run" } },
+      { ask: { toolCall: { toolCallId: "call_0" } } },
+    );
+    expect((await ask(fake, "x", { scopes: ["agent:read"] })).text).toBe("id-b");
+  });
+
+  test("a call that turns out to be of no known kind is no longer what it was at first", async () => {
+    const update = { sessionUpdate: "tool_call", toolCallId: "t", title: "Read", kind: "read" };
+    const fake = doing({ update }, { ask: { toolCall: { toolCallId: "t", kind: "other" } } });
+    expect((await ask(fake, "x", { scopes: ["agent:read"] })).text).toBe("id-b");
+  });
+
   test("only tools of a server that the turn brought are always allowed, and never shown as its own", async () => {
     const call = { toolCallId: "t", title: "mcp__editor__read_file", kind: "other" };
     const update = { sessionUpdate: "tool_call", ...call };
     const fake = doing({ update }, { ask: { toolCall: call } });
     const turn = turnOf(chatRequest("x"), { scopes: ["inference"] });
     const signal = new AbortController().signal;
-    const servers = [{ name: "editor", url: "http://127.0.0.1:1/x", headers: { a: "b" } }];
+    const servers = [{ ...EDITOR, headers: { a: "b" } }];
     const own = await collectTurn(fake.acp.runner.run(turn, signal, servers));
     expect([own.text, own.reasoning]).toEqual(["id-a", ""]);
     expect(fake.events("new").at(-1)).toMatchObject({
@@ -452,6 +539,53 @@ describe("what the agent may do", () => {
       },
     });
     expect((await ask(fake, "y", { scopes: ["inference"] })).text).toBe("id-b");
+  });
+
+  test.each([
+    ["other", "read_file", "id-a"],
+    ["execute", "read_file", "id-b"],
+    ["other", "write_file", "id-b"],
+    ["other", "", "id-b"],
+  ])(
+    "one that was announced with its server's name and is asked for as %s %j is answered with %s",
+    async (kind, title, answer) => {
+      const announced = { toolCallId: "t", title: "editor-read_file", kind: "edit" };
+      const fake = doing(
+        { update: { sessionUpdate: "tool_call", ...announced } },
+        { ask: { toolCall: { toolCallId: "t", title, kind } } },
+      );
+      const turn = turnOf(chatRequest("x"), { scopes: ["inference"] });
+      const servers = [EDITOR];
+      const { signal } = new AbortController();
+      expect((await collectTurn(fake.acp.runner.run(turn, signal, servers))).text).toBe(answer);
+    },
+  );
+});
+
+describe("a call that begins as one of the editor's tools and is asked for by another title", () => {
+  const answer = async (begun: object, asked: object) => {
+    const fake = doing(
+      { update: { sessionUpdate: "tool_call", toolCallId: "t", ...begun } },
+      { ask: { toolCall: { toolCallId: "t", ...asked } } },
+    );
+    const turn = turnOf(chatRequest("x"), { scopes: ["inference"] });
+    const url = "http://127.0.0.1:1/x";
+    const servers = [{ name: "editor", tools: ["read_file"], url, headers: {} }];
+    const { signal } = new AbortController();
+    return (await collectTurn(fake.acp.runner.run(turn, signal, servers))).text;
+  };
+  const begun = { title: "Tool: editor/read_file" };
+  const asked = { title: "Approve MCP tool call", rawInput: { server_name: "editor" } };
+
+  test("is that tool, as long as no other kind is asked for", async () => {
+    expect(await answer(begun, asked)).toBe("id-a");
+    expect(await answer(begun, { ...asked, kind: "other" })).toBe("id-b");
+    expect(await answer(begun, { ...asked, kind: "execute" })).toBe("id-b");
+  });
+
+  test("is not when it began as anything else", async () => {
+    expect(await answer({ title: "Tool: other/read_file" }, asked)).toBe("id-b");
+    expect(await answer({ ...begun, kind: "execute" }, asked)).toBe("id-b");
   });
 });
 
@@ -517,7 +651,7 @@ describe("conversations", () => {
     expect(seen).toEqual([false, true, true]);
   });
 
-  test("that were changed, forked, or belong to another session start anew with the history", async () => {
+  test("that were changed, forked, or belong to another session or client start anew with the history", async () => {
     const fake = fakeOf({ plays });
     const one = await ask(fake, "one");
     const going = (answer: string) =>
@@ -531,6 +665,8 @@ describe("conversations", () => {
     expect(changed.prompt).toContain("something else");
     const foreign = parse((await ask(fake, going(one.text), { sessionId: "session_2" })).text);
     expect(foreign.state.prompts).toBe(1);
+    const others = parse((await ask(fake, going(one.text), { owner: "key_2" })).text);
+    expect(others.state.prompts).toBe(1);
     expect(parse((await ask(fake, going(one.text))).text).state.prompts).toBe(2);
     expect(parse((await ask(fake, going(one.text))).text).state.prompts).toBe(1);
   });
@@ -642,6 +778,19 @@ describe("the process", () => {
     expect(((await next) as AppError).code).toBe("client_cancelled");
     expect((await ask(fake)).text).toBe("new");
     await untilGone([(await fake.until("started")).pid]);
+  });
+
+  test("hears of a cancel at once, and is granted nothing more, even while nobody reads its turn", async () => {
+    const fake = doing({ say: "x" }, { hang: true, asks: { toolCallId: "t", kind: "read" } });
+    const abort = new AbortController();
+    const turn = turnOf(chatRequest("hello"), { scopes: ["agent:read"] });
+    const events = fake.acp.run(turn, abort.signal)[Symbol.asyncIterator]();
+    await events.next();
+    abort.abort();
+    await fake.until("cancel");
+    const { outcome } = await fake.until("permission");
+    expect(outcome).toEqual({ outcome: "cancelled" });
+    await rejectionOf(Promise.resolve(events.next()));
   });
 
   test("one that is deaf in a turn goes on with its other turns, and ends with the last of them", async () => {

@@ -26,8 +26,8 @@ export type FakeStep =
   /** What the answer to the prompt has besides. */
   | { readonly answer: object }
   | { readonly fail: string; readonly code?: number }
-  /** Nothing more, until it is cancelled. */
-  | { readonly hang: true }
+  /** Nothing more, until it is cancelled; then it may ask for permission all the same. */
+  | { readonly hang: true; readonly asks?: object }
   /** The same, and does not hear the cancel. */
   | { readonly deaf: true }
   /** Exits. */
@@ -264,6 +264,14 @@ function serve(script: FakeScript): void {
           });
         } else if ("hang" in step) {
           await cancelled;
+          if (step.asks !== undefined) {
+            const { outcome } = await client.request("session/request_permission", {
+              sessionId,
+              toolCall: step.asks as acp.ToolCallUpdate,
+              options: PERMISSIONS as acp.PermissionOption[],
+            });
+            tell("permission", { outcome });
+          }
           return { stopReason: "cancelled" };
         } else if ("deaf" in step) await new Promise(() => undefined);
         else if ("crash" in step) process.exit(step.crash);
