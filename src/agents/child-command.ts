@@ -17,34 +17,44 @@ export interface CommandOptions extends ChildOptions {
 }
 
 const MOST_CHARACTERS = 256 * 1024;
+/** How long after its exit its output may still end, in milliseconds: somebody that it left behind may hold it open. */
+const DRAIN_MS = 500;
 
 /** Its input is empty. @throws what the system says when the program cannot be started */
 export async function runCommand(options: CommandOptions): Promise<CommandRan> {
+  const { clock, timeMs } = options;
   const child = startChild(options);
+  const reader = child.output.getReader();
   const late = Promise.withResolvers<undefined>();
-  const cancel = options.clock.timer(options.timeMs, () => late.resolve(undefined));
+  const timers = [clock.timer(timeMs, () => late.resolve(undefined))];
   let output = "";
 
-  async function read(): Promise<number> {
-    await child.input.close().catch(() => undefined);
+  async function read(): Promise<void> {
     const decoder = new TextDecoder();
-    for await (const bytes of child.output) {
-      const text = decoder.decode(bytes, { stream: true });
-      output = (output + text).slice(0, MOST_CHARACTERS);
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      output = (output + decoder.decode(value, { stream: true })).slice(0, MOST_CHARACTERS);
     }
+  }
+
+  async function end(): Promise<number> {
+    child.input.close().catch(() => undefined);
+    // The pipe of a group that was ended may break.
+    const said = Promise.all([read().catch(() => undefined), child.saidAll]);
     const exitCode = await child.exited;
-    await child.saidAll;
+    const held = Promise.withResolvers<void>();
+    timers.push(clock.timer(DRAIN_MS, () => held.resolve()));
+    await Promise.race([said, held.promise]);
     return exitCode;
   }
 
-  const ended = read();
   try {
-    const exitCode = await Promise.race([ended, late.promise]);
+    const exitCode = await Promise.race([end(), late.promise]);
     return { exitCode, output, words: child.lastWords() };
   } finally {
-    cancel();
     await child.end();
-    // The pipe of a group that was ended may break.
-    await ended.catch(() => undefined);
+    for (const cancel of timers) cancel();
+    await reader.cancel().catch(() => undefined);
   }
 }

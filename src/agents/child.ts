@@ -105,7 +105,8 @@ export function startChild(options: ChildOptions): Child {
 function writableOf(sink: Bun.FileSink): WritableStream<Uint8Array> {
   return new WritableStream({
     write: async (bytes) => {
-      void sink.write(bytes);
+      // Both can tell of a pipe that broke: by a promise here, which nobody else would hear.
+      await sink.write(bytes);
       await sink.flush();
     },
     close: async () => void (await sink.end()),

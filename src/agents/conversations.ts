@@ -1,13 +1,13 @@
 // Which conversation a request goes on with: recognised by its beginning, by the hash of all that was said, our answer
 // included. Keeps one value for each (an agent's own session); the oldest go when there are too many.
 
-import type { Message, Part } from "../core/turn.ts";
+import type { Message, Part, Turn } from "../core/turn.ts";
 
 export interface Conversations<T> {
   /** The value of the longest beginning that is known, and the messages that came after it. It is handed out once. */
-  take(sessionId: string, messages: readonly Message[]): Continued<T> | undefined;
+  take(holder: string, messages: readonly Message[]): Continued<T> | undefined;
   /** `answer` is what was said to `messages`. */
-  keep(sessionId: string, messages: readonly Message[], answer: string, value: T): void;
+  keep(holder: string, messages: readonly Message[], answer: string, value: T): void;
   /** Forgets those that fit. */
   drop(fits: (value: T) => boolean): void;
   readonly size: number;
@@ -26,18 +26,23 @@ export interface ConversationsOptions<T> {
   readonly onDrop: (value: T) => void;
 }
 
+/** Whose conversation it is: what an agent came to know for one client is not for another who says the same. */
+export function holderOf({ sessionId, owner = "" }: Pick<Turn, "sessionId" | "owner">): string {
+  return JSON.stringify([sessionId, owner]);
+}
+
 export function createConversations<T>(options: ConversationsOptions<T>): Conversations<T> {
   const { sha256, most, onDrop } = options;
   const known = new Map<string, T>();
 
   /** After each message, in order. */
-  function hashes(sessionId: string, messages: readonly Message[]): readonly string[] {
-    let hash = sha256(sessionId);
+  function hashes(holder: string, messages: readonly Message[]): readonly string[] {
+    let hash = sha256(holder);
     return messages.map((message) => (hash = sha256(`${hash}\n${canonical(message)}`)));
   }
 
-  function take(sessionId: string, messages: readonly Message[]): Continued<T> | undefined {
-    const all = hashes(sessionId, messages);
+  function take(holder: string, messages: readonly Message[]): Continued<T> | undefined {
+    const all = hashes(holder, messages);
     for (let last = messages.length - 2; last >= 0; last -= 1) {
       const hash = all[last] ?? "";
       const value = known.get(hash);
@@ -48,9 +53,9 @@ export function createConversations<T>(options: ConversationsOptions<T>): Conver
     return undefined;
   }
 
-  function keep(sessionId: string, messages: readonly Message[], answer: string, value: T): void {
+  function keep(holder: string, messages: readonly Message[], answer: string, value: T): void {
     const said: Message = { role: "assistant", content: [{ type: "text", text: answer }] };
-    const hash = hashes(sessionId, [...messages, said]).at(-1) ?? "";
+    const hash = hashes(holder, [...messages, said]).at(-1) ?? "";
     const twin = known.get(hash);
     known.delete(hash);
     known.set(hash, value);

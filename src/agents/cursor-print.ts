@@ -11,7 +11,7 @@ import { abortError, orAbort, throwIfAborted } from "./abort.ts";
 import { toPrompt } from "./acp-prompt.ts";
 import { startChild } from "./child.ts";
 import type { Child } from "./child.ts";
-import { createConversations } from "./conversations.ts";
+import { createConversations, holderOf } from "./conversations.ts";
 import { modeFor, printArguments } from "./cursor-arguments.ts";
 import { createCursorDecoder } from "./cursor-decode.ts";
 import type { CursorDecoder } from "./cursor-decode.ts";
@@ -69,11 +69,12 @@ export function createCursorPrint(options: CursorPrintOptions): CursorPrint {
     onDrop: () => undefined,
   });
 
-  function asked({ request, scopes, sessionId }: Turn): Asked {
+  function asked(turn: Turn): Asked {
+    const { request, scopes } = turn;
     const messages = messagesOf(request);
     const mode = modeFor(scopes);
     const model = options.modelFor(request.model);
-    const conversation = [sessionId, mode, model].join("\n");
+    const conversation = [holderOf(turn), mode, model].join("\n");
     // Refused before a conversation is taken up.
     const whole = promptText(messages);
     const known = conversations.take(conversation, messages);
@@ -112,6 +113,9 @@ export function createCursorPrint(options: CursorPrintOptions): CursorPrint {
 
   async function* answer(asked: Asked, signal: AbortSignal): AsyncGenerator<TurnEvent> {
     const child = start(asked.args);
+    // At once: whoever reads the turn may not come back to it for long.
+    const stop = (): void => void child.end();
+    signal.addEventListener("abort", stop, { once: true });
     const decoder = createCursorDecoder();
     let text = "";
     let isComplete = false;
@@ -125,6 +129,7 @@ export function createCursorPrint(options: CursorPrintOptions): CursorPrint {
         throwIfAborted(signal);
       }
     } finally {
+      signal.removeEventListener("abort", stop);
       void (isComplete ? letEnd(child) : child.end());
     }
   }

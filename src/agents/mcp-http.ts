@@ -45,9 +45,12 @@ const IDLE_MS = 10 * 60_000;
 
 export function createMcpHttp(options: McpHttpOptions): McpHttp {
   const { clock, random, log, version, bodyBytes } = options;
+  const { most = MOST_CLIENTS } = options;
+  /** Clients that are just being taken in: they count as well. */
+  let opening = 0;
   const guests = createGuests<McpGuest>({
     clock,
-    most: options.most ?? MOST_CLIENTS,
+    most,
     idleMs: options.idleMs ?? IDLE_MS,
   });
   const bound = { maxRequestBodySize: bodyBytes };
@@ -82,7 +85,16 @@ export function createMcpHttp(options: McpHttpOptions): McpHttp {
   }
 
   async function open(sdk: McpSdk, request: Request): Promise<Response> {
-    if (guests.isFull || closed) return problem(503, full().message);
+    if (guests.size + opening >= most || closed) return problem(503, full().message);
+    opening += 1;
+    try {
+      return await greet(sdk, request);
+    } finally {
+      opening -= 1;
+    }
+  }
+
+  async function greet(sdk: McpSdk, request: Request): Promise<Response> {
     const line = createLine();
     let chat: McpChat | undefined;
     let lastSeen = clock.monotonic();

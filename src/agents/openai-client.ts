@@ -100,7 +100,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   ): Promise<{ failure: UpstreamFailure; text: string }> {
     const { status } = response;
     const { text } = await exchange.text(response, ERROR_BYTES);
-    const movable = isMovableStatus(status);
+    const movable = isMovableStatus(status, response.headers);
     const retryAfterMs = movable ? retryAfterOf(response.headers, () => clock.now()) : undefined;
     const failure = {
       error: errors.refused({ status, text }),
@@ -120,7 +120,9 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     try {
       const response = await exchange.send(`${baseUrl}/models`, { headers });
       if (response.ok) return { list: await readJson(exchange, response) };
-      return { failure: (await refusalOf(exchange, response)).failure };
+      const { failure } = await refusalOf(exchange, response);
+      // Nothing runs for a list: here a gateway's word means that its server is away.
+      return { failure: response.status === 502 ? { ...failure, movable: true } : failure };
     } catch (error) {
       const failure = failureOf(error, signal);
       if (!isLate) return { failure: { ...failure, movable: true } };

@@ -29,8 +29,11 @@ const NEVER_SENT: ReadonlySet<string> = new Set([
 /** A certificate is judged before the request is sent. */
 const CERTIFICATE = /CERT|^UNABLE_TO_(?:GET|VERIFY|DECODE|DECRYPT)_/;
 
-/** Too many requests, no server behind the gateway, not ready, overloaded. */
-const MOVABLE_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 529]);
+/**
+ * Too many requests, not ready, overloaded. Not 502: a gateway says it of a server that is away, and of one that took the
+ * request and then made no answer of it, and a provider such as ours of an agent that failed.
+ */
+const MOVABLE_STATUSES: ReadonlySet<number> = new Set([429, 503, 529]);
 
 /** An upstream that asks for more than this is asked again all the same. */
 const LONGEST_REST_MS = 5 * 60_000;
@@ -42,8 +45,10 @@ export function wasNeverSent(cause: unknown): boolean {
   return code === "EPROTO" && cause instanceof Error && /handshake/i.test(cause.message);
 }
 
-export function isMovableStatus(status: number): boolean {
-  return MOVABLE_STATUSES.has(status);
+/** Beside 429, a server that asks for no retry (`x-should-retry: false`) may have begun before it gave up. */
+export function isMovableStatus(status: number, headers?: Pick<Headers, "get">): boolean {
+  if (!MOVABLE_STATUSES.has(status)) return false;
+  return status === 429 || headers?.get("x-should-retry") !== "false";
 }
 
 /**

@@ -14,7 +14,7 @@ import { AppError, toAppError } from "../core/error.ts";
 import type { AgentSessionTally } from "./agent-sessions.ts";
 import { startAcpAgent } from "./acp-agent.ts";
 import { CURSOR_COMMAND, createCursorAgent, findCursor } from "./cursor.ts";
-import { findAgents } from "./find-agents.ts";
+import { findAgents, findOnPath } from "./find-agents.ts";
 import type { LiveAgent } from "./live-agent.ts";
 import type { Base } from "./start.ts";
 import type { StartNotes } from "./types.ts";
@@ -33,8 +33,9 @@ export function chooseAgents(
   config: Config,
   env: Readonly<Record<string, string | undefined>>,
 ): ChosenAgents {
+  const which = (command: string): string | null => findOnPath(command, env);
   const found = findAgents((command) =>
-    command === CURSOR_COMMAND ? findCursor(env, Bun.which) : Bun.which(command),
+    command === CURSOR_COMMAND ? findCursor(env, which) : which(command),
   );
   const usable = found.flatMap(({ spec }) => (spec === undefined ? [] : [spec]));
   const foundUnsupported = found.filter(({ spec }) => spec === undefined);

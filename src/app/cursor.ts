@@ -8,6 +8,7 @@ import type { AgentSpec } from "../config/agent-spec.ts";
 import { AppError } from "../core/error.ts";
 import { redact } from "../security/redact.ts";
 import type { AgentDeps } from "./agents.ts";
+import { findOnPath } from "./find-agents.ts";
 import { VERSION } from "./version.ts";
 
 export const CURSOR_COMMAND = "cursor-agent";
@@ -31,7 +32,7 @@ export async function createCursorAgent(
   deps: AgentDeps,
 ): Promise<Cursor> {
   const { system, log, env, paths, shutdown } = deps;
-  const which = (command: string): string | null => Bun.which(command);
+  const which = (command: string): string | null => findOnPath(command, env);
   const program = spec.command === undefined ? findCursor(env, which) : which(spec.command);
   if (program === null) throw notThere(spec.command ?? env[CURSOR_VARIABLE]);
   const workspace =

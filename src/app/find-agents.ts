@@ -1,5 +1,6 @@
 // Which agents this machine has: the ones we can drive, and real ones that are found but cannot be driven as they are.
 
+import { delimiter, isAbsolute } from "node:path";
 import type { AgentSpec } from "../config/agent-spec.ts";
 
 export interface FoundAgent {
@@ -26,6 +27,18 @@ const KNOWN_COMMANDS: readonly (readonly [name: string, acp?: readonly string[]]
   ["codex"],
   ["claude"],
 ];
+
+/**
+ * The path of a command; null where there is none. Nothing is found by way of the working folder, whatever PATH says:
+ * what lies there may be anybody's, and what is found is started without being asked for.
+ */
+export function findOnPath(
+  command: string,
+  env: Readonly<Record<string, string | undefined>>,
+): string | null {
+  const folders = (env["PATH"] ?? "").split(delimiter).filter((folder) => isAbsolute(folder));
+  return Bun.which(command, { PATH: folders.join(delimiter) });
+}
 
 /** `which` answers with a command's path, or null. */
 export function findAgents(which: (command: string) => string | null): readonly FoundAgent[] {

@@ -16,7 +16,7 @@ import { toAppError } from "../core/error.ts";
 import type { Log } from "../core/ports.ts";
 import { redact } from "../security/redact.ts";
 import { findCursor } from "./cursor.ts";
-import { findAgents } from "./find-agents.ts";
+import { findAgents, findOnPath } from "./find-agents.ts";
 import type { FoundAgent } from "./find-agents.ts";
 import { createSystem } from "./system.ts";
 import { VERSION } from "./version.ts";
@@ -50,11 +50,6 @@ const START_MS = 20_000;
 const VERSION_CHARACTERS = 80;
 const silent = (): void => undefined;
 const LOG: Log = { debug: silent, info: silent, warn: silent, error: silent };
-
-/** The path of a command; null where there is none. */
-export function findOnPath(command: string, env: InspectSettings["env"]): string | null {
-  return Bun.which(command, { PATH: env["PATH"] ?? "" });
-}
 
 export async function inspectAgents(settings: InspectSettings): Promise<readonly InspectedAgent[]> {
   const { env } = settings;

@@ -1,7 +1,8 @@
 // `mlp doctor`: whether this installation works, on one screen, and what to do where it does not. Changes nothing; what it
 // prints holds no secret.
 
-import { findOnPath, inspectAgents } from "../app/inspect-agents.ts";
+import { findOnPath } from "../app/find-agents.ts";
+import { inspectAgents } from "../app/inspect-agents.ts";
 import type { CliContext } from "./context.ts";
 import { describeAgents, findMissing } from "./doctor/agents.ts";
 import type { Finding } from "./doctor/finding.ts";

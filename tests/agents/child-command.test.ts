@@ -40,4 +40,22 @@ describe("a command", () => {
     const { exitCode, output } = await run("head -c 1000000 /dev/zero | tr '\\0' x");
     expect([exitCode, output.length]).toEqual([0, 256 * 1024]);
   });
+
+  test("is over when it has ended, whoever it left behind with its output in hand", async () => {
+    const fake = createFakeClock();
+    const exited = Promise.withResolvers<() => void>();
+    const clock: typeof fake = {
+      ...fake,
+      timer: (ms, ring) => {
+        if (ms === 500) exited.resolve(ring);
+        return fake.timer(ms, ring);
+      },
+    };
+    const left = `${process.execPath} -e 'const child = Bun.spawn(["sleep", "600"], { detached: true, stdio: ["ignore", "inherit", "inherit"] }); child.unref(); console.log(child.pid)'`;
+    const running = run(left, clock);
+    (await exited.promise)();
+    const { exitCode, output } = await running;
+    process.kill(Number(output));
+    expect(exitCode).toBe(0);
+  });
 });

@@ -20,7 +20,7 @@ import { createSystem } from "../../src/app/system.ts";
 import { redact } from "../../src/security/redact.ts";
 import { isAlive } from "../support/mlp.ts";
 import { untilGone } from "./acp-support.ts";
-import { createMemoryLog } from "./support.ts";
+import { createMemoryLog, rejectionOf } from "./support.ts";
 
 const children: Child[] = [];
 afterEach(async () => {
@@ -55,6 +55,17 @@ describe("a child process", () => {
     await writer.write(new TextEncoder().encode("a word\n"));
     expect(await firstLine(child)).toBe("got a word");
     expect(await child.exited).toBe(0);
+  });
+
+  test("that has closed its input fails whoever writes to it, and nobody else", async () => {
+    const child = shell("exec 0<&-; echo deaf; sleep 600");
+    expect(await firstLine(child)).toBe("deaf");
+    const writer = child.input.getWriter();
+    // What its watcher still holds for a moment takes a little.
+    const write = async (): Promise<never> => {
+      for (;;) await writer.write(new Uint8Array(100_000));
+    };
+    expect(await rejectionOf(write())).toMatchObject({ code: "EPIPE" });
   });
 
   test("has its exit code, and 128 and the number for a signal", async () => {

@@ -9,7 +9,7 @@ import { collectTurn } from "../contract/collect-turn.ts";
 import type { CursorScript, CursorStep } from "../support/fake-cursor-agent.ts";
 import { openCursor } from "./cursor-harness.ts";
 import type { RunningCursor } from "./cursor-harness.ts";
-import { chatRequest, failureOf, rejectionOf, runTurn, text, user } from "./support.ts";
+import { chatRequest, failureOf, rejectionOf, runTurn, text, turnOf, user } from "./support.ts";
 
 const PRINT = { hasAcp: false } as const;
 const open: RunningCursor[] = [];
@@ -206,6 +206,8 @@ describe("print mode", () => {
     expect(prompts(running)).toEqual(["First?", "Second?"]);
     const args = argsOf(running);
     expect(args[args.indexOf("--resume") + 1]).toMatch(/^[\w-]{36}$/);
+    await ask(running, messages, { owner: "another key" });
+    expect(argsOf(running)).not.toContain("--resume");
     await ask(running, messages, { sessionId: "another" });
     expect(argsOf(running)).not.toContain("--resume");
     expect(prompts(running).at(-1)).toContain("First?");
@@ -310,6 +312,20 @@ describe("the editor's tools", () => {
     const sessions = running.fake.events.filter(({ event }) => event === "session");
     expect(sessions.map(({ servers }) => servers)).toEqual(sessions.map(() => 0));
   });
+});
+
+test("a cancel ends its process at once, even while nobody reads the turn", async () => {
+  const running = openCursor({ ...PRINT, plays: [{ steps: [{ say: "a" }, { hang: true }] }] });
+  const abort = new AbortController();
+  const asked = turnOf(chatRequest("hi"));
+  const turn = running.agent.run(asked, abort.signal)[Symbol.asyncIterator]();
+  await turn.next();
+  abort.abort();
+  await running.fake.quiet();
+  expect(await rejectionOf(Promise.resolve(turn.next()))).toMatchObject({
+    code: "client_cancelled",
+  });
+  await running.close();
 });
 
 test("closing ends what runs", async () => {

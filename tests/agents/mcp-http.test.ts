@@ -163,6 +163,17 @@ describe("a client with a session", () => {
     ]);
   });
 
+  test("is counted while it is still being greeted", async () => {
+    const here = open({ most: 1 });
+    const clientInfo = { name: "b", version: "1" };
+    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
+    const hello = { jsonrpc: "2.0", id: 0, method: "initialize", params };
+    const all = await Promise.all([send(here, hello), send(here, hello), send(here, hello)]);
+    expect(all.map(({ status }) => status)).toEqual([200, 503, 503]);
+    expect(here.http.clients).toBe(1);
+    here.http.close();
+  });
+
   test("leaves when the server does, and nobody comes after that", async () => {
     const here = open();
     const client = await connect(here, "legacy");

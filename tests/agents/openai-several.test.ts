@@ -71,7 +71,7 @@ describe("turns are shared", () => {
 });
 
 describe("a turn goes on to another upstream", () => {
-  test.each([429, 502, 503, 529])("after %d, and each was asked once", async (status) => {
+  test.each([429, 503, 529])("after %d, and each was asked once", async (status) => {
     const { upstreams, pool } = house.lettered(1, 1);
     upstreams[0]!.reply(refusal(status));
     await pool.agent.discover();
@@ -105,6 +105,15 @@ describe("a turn goes on to another upstream", () => {
     expect(pool.counts()).toEqual([0, 1]);
   });
 
+  test("when a gateway has no list for want of a server, and that one never sees the turn", async () => {
+    const { upstreams, pool } = house.lettered(1, 1);
+    await pool.agent.discover();
+    pool.clock.advance(20_000);
+    upstreams[0]!.replyToModels(refusal(502));
+    expect(await pool.ask()).toBe("B");
+    expect(pool.counts()).toEqual([0, 1]);
+  });
+
   test("when one does not even give its list in time, and that one never sees the turn", async () => {
     const { upstreams, pool } = house.lettered(1, 1);
     await pool.agent.discover();
@@ -125,6 +134,7 @@ describe("a turn is asked for once and fails", () => {
     [404, "model_not_found"],
     [408, "agent_timeout"],
     [500, "agent_error"],
+    [502, "agent_error"],
     [504, "agent_timeout"],
   ];
   test.each(statuses)("after %d", async (status, code) => {
@@ -133,6 +143,14 @@ describe("a turn is asked for once and fails", () => {
     upstreams[0]!.reply(json(body, status));
     await pool.agent.discover();
     expect((await failureOf(runTurn(pool.agent, hello()))).error.code).toBe(code as never);
+    expect(pool.counts()).toEqual([1, 0]);
+  });
+
+  test.each([503, 529])("after %d from a server that says not to ask again", async (status) => {
+    const { upstreams, pool } = house.lettered(1, 1);
+    upstreams[0]!.reply(refusal(status, { "x-should-retry": "false" }));
+    await pool.agent.discover();
+    expect((await failureOf(runTurn(pool.agent, hello()))).error.code).toBe("agent_error");
     expect(pool.counts()).toEqual([1, 0]);
   });
 

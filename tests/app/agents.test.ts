@@ -1,8 +1,12 @@
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import { describe, expect, test } from "bun:test";
 
 import { createAgentSessionTally } from "../../src/app/agent-sessions.ts";
 import { shownSpec } from "../../src/app/agents.ts";
-import { findAgents } from "../../src/app/find-agents.ts";
+import { findAgents, findOnPath } from "../../src/app/find-agents.ts";
 
 describe("agents on PATH", () => {
   const found = (...names: string[]) =>
@@ -28,6 +32,24 @@ describe("agents on PATH", () => {
       { connector: "acp", command: ["/bin/claude-agent-acp"] },
       { connector: "acp", command: ["/bin/goose", "acp"] },
     ]);
+  });
+
+  test("are not looked for in the working folder, whatever PATH says", () => {
+    const folder = mkdtempSync(join(tmpdir(), "mlp-path-"));
+    const program = join(folder, "gemini");
+    writeFileSync(program, "#!/bin/sh\n", { mode: 0o755 });
+    const before = process.cwd();
+    try {
+      process.chdir(folder);
+      for (const PATH of [".", "", "./", `:${tmpdir()}`]) {
+        expect(findOnPath("gemini", { PATH })).toBeNull();
+      }
+      expect(findOnPath("gemini", { PATH: folder })).toBe(realpathSync(program));
+      expect(findOnPath(program, { PATH: "" })).toBe(program);
+    } finally {
+      process.chdir(before);
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test("that need an adapter are named and not driven", () => {

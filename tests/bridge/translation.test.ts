@@ -161,6 +161,19 @@ describe("requests", () => {
     );
   });
 
+  test("whoever asks is told apart at the other end", () => {
+    const asked = {
+      kind: "completion",
+      model: "m",
+      stream: false,
+      prompt: "",
+      parameters: {},
+    } as const;
+    const turn = { ...aTurn(asked), owner: "key_1" };
+    const sent = encodeFrame(askFrame(turn, ASKER));
+    expect(turnOf(overTheWire(sent, "model_invoke", "hub", "agent"))).toStrictEqual(turn);
+  });
+
   test.each([{}, { message: "Hurry." }])("a resumed turn arrives with its results, %o", (more) => {
     const turn = aTurn({
       kind: "resume",

@@ -127,6 +127,13 @@ describe("a turn", () => {
     expect(engine.openTurns()).toEqual([]);
   });
 
+  test("says who asks, where that is known", async () => {
+    const { engine, turns } = setUp(() => says("x"));
+    await (await engine.admit(chat(), caller({ keyId: "key_1" }), never)).run();
+    await (await engine.admit(chat(), caller({ keyId: "" }), never)).run();
+    expect(turns.map(({ owner }) => owner)).toEqual(["key_1", undefined]);
+  });
+
   test("is told to the sink as it happens, and waits for it", async () => {
     const { engine } = setUp(() => says("a", "b"));
     const turn = await engine.admit(chat(), caller(), never);
