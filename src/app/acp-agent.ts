@@ -1,13 +1,13 @@
 // An agent that speaks ACP, with the editor's tools, as a server runs it: where it works, and that it ends with the server.
 
 import { join } from "node:path";
-import type { AcpOptions } from "../agents/acp.ts";
-import { createAcp } from "../agents/acp.ts";
-import { habitsOf } from "../agents/acp-habits.ts";
-import { programName } from "../agents/program-name.ts";
-import { chosenWorkspace, scratchWorkspace } from "../agents/child-workspace.ts";
-import { withEditorTools } from "../agents/tool-bridge.ts";
-import type { ToolServersChoice } from "../agents/tool-bridge.ts";
+import type { AcpOptions } from "../agents/acp/acp.ts";
+import { createAcp } from "../agents/acp/acp.ts";
+import { habitsOf } from "../agents/acp/habits.ts";
+import { programName } from "../agents/process/program-name.ts";
+import { chosenWorkspace, scratchWorkspace } from "../agents/process/workspace.ts";
+import { withEditorTools } from "../agents/tool-bridge/tool-bridge.ts";
+import type { ToolServersChoice } from "../agents/tool-bridge/tool-bridge.ts";
 import type { Agent } from "../core/ports.ts";
 import { redact } from "../security/redact.ts";
 import type { Base } from "./start.ts";

@@ -3,10 +3,10 @@
 import { homedir } from "node:os";
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
-import { programName } from "../agents/program-name.ts";
-import { createRehearsal } from "../agents/rehearsal.ts";
-import { parseRehearsalScript } from "../agents/rehearsal-script.ts";
-import type { RehearsalScript } from "../agents/rehearsal-script.ts";
+import { programName } from "../agents/process/program-name.ts";
+import { createRehearsal } from "../agents/rehearsal/rehearsal.ts";
+import { parseRehearsalScript } from "../agents/rehearsal/script.ts";
+import type { RehearsalScript } from "../agents/rehearsal/script.ts";
 import { agentSpecOf, parseAgentSpec } from "../config/agent-spec.ts";
 import type { AgentSpec } from "../config/agent-spec.ts";
 import type { Config } from "../config/schema.ts";

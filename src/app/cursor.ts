@@ -1,9 +1,9 @@
 // Cursor's own program as an agent of this process: where it is, where it works, and its end with ours.
 
 import { join } from "node:path";
-import { chosenWorkspace, scratchWorkspace } from "../agents/child-workspace.ts";
-import { createCursor } from "../agents/cursor.ts";
-import type { Cursor } from "../agents/cursor.ts";
+import { chosenWorkspace, scratchWorkspace } from "../agents/process/workspace.ts";
+import { createCursor } from "../agents/cursor/cursor.ts";
+import type { Cursor } from "../agents/cursor/cursor.ts";
 import type { AgentSpec } from "../config/agent-spec.ts";
 import { AppError } from "../core/error.ts";
 import { redact } from "../security/redact.ts";

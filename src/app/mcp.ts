@@ -1,8 +1,8 @@
 // MCP clients that come to the bridge's own port: each becomes an agent of the hub's sessions, without a link in between.
 // A human approves it like any other; a client's own word counts only where the configuration says so.
 
-import { createMcpHttp } from "../agents/mcp-http.ts";
-import type { Seat } from "../agents/mcp-chat.ts";
+import { createMcpHttp } from "../agents/mcp/http.ts";
+import type { Seat } from "../agents/mcp/chat.ts";
 import { AppError } from "../core/error.ts";
 import type { Agent, Log } from "../core/ports.ts";
 import type { Session, SessionStatus } from "../core/session.ts";

@@ -2,8 +2,8 @@
 // from the moment on that somebody is there to answer.
 
 import { hostname } from "node:os";
-import type { Seat } from "../agents/mcp-chat.ts";
-import { serveMcpStdio } from "../agents/mcp-stdio.ts";
+import type { Seat } from "../agents/mcp/chat.ts";
+import { serveMcpStdio } from "../agents/mcp/stdio.ts";
 import type { Agent } from "../core/ports.ts";
 import type { SessionStatus } from "../core/session.ts";
 import { joinBridge } from "./join-bridge.ts";

@@ -2,9 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { createOpenAiAgent } from "../agents/openai-agent.ts";
-import type { OpenAiAgent } from "../agents/openai-agent.ts";
-import type { UpstreamSettings } from "../agents/openai-upstream.ts";
+import { createOpenAiAgent } from "../agents/openai/agent.ts";
+import type { OpenAiAgent } from "../agents/openai/agent.ts";
+import type { UpstreamSettings } from "../agents/openai/upstream.ts";
 import type { AgentSpec, UpstreamSpec } from "../config/agent-spec.ts";
 import { AppError } from "../core/error.ts";
 import type { AgentDeps } from "./agents.ts";

@@ -2,8 +2,8 @@
 
 import { agentContract } from "../contract/agent-contract.ts";
 import type { AgentHarness } from "../contract/agent-contract.ts";
-import type { CursorWay } from "../../src/agents/cursor.ts";
-import { cursorHarness } from "../agents/cursor-harness.ts";
+import type { CursorWay } from "../../src/agents/cursor/cursor.ts";
+import { cursorHarness } from "../agents/cursor/harness.ts";
 import { openBridge } from "./support/bridge-house.ts";
 
 function remote(way: CursorWay): AgentHarness {

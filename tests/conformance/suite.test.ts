@@ -14,7 +14,7 @@ import { readResponse } from "../../conformance/openai/responses-shape.ts";
 import { reach } from "../../conformance/server.ts";
 import type { Answer } from "../../conformance/server.ts";
 import { CHECKS, runSuite } from "../../conformance/suite.ts";
-import { createRehearsal } from "../../src/agents/rehearsal.ts";
+import { createRehearsal } from "../../src/agents/rehearsal/rehearsal.ts";
 import { createSystem } from "../../src/app/system.ts";
 import { SECRETS, anAgent, compose, says } from "../support/composed.ts";
 import type { Composed } from "../support/composed.ts";

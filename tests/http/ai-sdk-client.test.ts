@@ -15,7 +15,7 @@ import {
   streamText,
   tool,
 } from "ai";
-import { createRehearsal } from "../../src/agents/rehearsal.ts";
+import { createRehearsal } from "../../src/agents/rehearsal/rehearsal.ts";
 import { createSystem } from "../../src/app/system.ts";
 import { SECRETS, anAgent, compose } from "../support/composed.ts";
 import type { Composed } from "../support/composed.ts";

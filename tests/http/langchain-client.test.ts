@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ChatOllama, OllamaEmbeddings } from "@langchain/ollama";
 import { ChatOpenAI, OpenAIEmbeddings } from "@langchain/openai";
-import { createRehearsal } from "../../src/agents/rehearsal.ts";
+import { createRehearsal } from "../../src/agents/rehearsal/rehearsal.ts";
 import { createSystem } from "../../src/app/system.ts";
 import { SECRETS, compose } from "../support/composed.ts";
 import type { Composed } from "../support/composed.ts";

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import OpenAI from "openai";
-import { createRehearsal } from "../../src/agents/rehearsal.ts";
+import { createRehearsal } from "../../src/agents/rehearsal/rehearsal.ts";
 import { createSystem } from "../../src/app/system.ts";
 import { AppError } from "../../src/core/error.ts";
 import type { TurnEvent } from "../../src/core/event.ts";

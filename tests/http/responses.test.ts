@@ -5,7 +5,7 @@ import { zstdCompressSync } from "node:zlib";
 import OpenAI, { APIError, APIUserAbortError } from "openai";
 import { makeParseableTextFormat } from "openai/lib/parser";
 import type { ResponseStreamEvent } from "openai/resources/responses/responses";
-import { createRehearsal } from "../../src/agents/rehearsal.ts";
+import { createRehearsal } from "../../src/agents/rehearsal/rehearsal.ts";
 import { createSystem } from "../../src/app/system.ts";
 import { AppError } from "../../src/core/error.ts";
 import type { TurnEvent } from "../../src/core/event.ts";

@@ -10,7 +10,7 @@ import type {
 import { type JsonValue, isJsonObject, parseJson } from "../../core/json.ts";
 import type { Clock, Random } from "../../core/ports.ts";
 import type { Tool } from "../../core/turn.ts";
-import { type McpSdk, progressOf, signalOf } from "../mcp-sdk.ts";
+import { type McpSdk, progressOf, signalOf } from "../mcp/sdk.ts";
 import { rpcRefusal } from "./http-gate.ts";
 import { toInputSchema } from "./input-schema.ts";
 import { type CallAnswer, type OnCall, failed } from "./tool-call.ts";

@@ -4,7 +4,7 @@
 import { AppError } from "../../core/error.ts";
 import type { Clock, Log, Random } from "../../core/ports.ts";
 import type { Tool } from "../../core/turn.ts";
-import { loadMcpSdk } from "../mcp-sdk.ts";
+import { loadMcpSdk } from "../mcp/sdk.ts";
 import type { McpServer } from "../tool-runner.ts";
 import { hasBearer, notFound, refuseStranger, rpcRefusal, unauthorized } from "./http-gate.ts";
 import { distinctTools } from "./input-schema.ts";

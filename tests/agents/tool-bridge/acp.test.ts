@@ -4,10 +4,10 @@
 import { afterEach, expect, test } from "bun:test";
 import { join } from "node:path";
 import OpenAI from "openai";
-import { withEditorTools } from "../../../src/agents/tool-bridge.ts";
+import { withEditorTools } from "../../../src/agents/tool-bridge/tool-bridge.ts";
 import { createSystem } from "../../../src/app/system.ts";
 import { SECRETS, compose } from "../../support/composed.ts";
-import { startFake } from "../acp-support.ts";
+import { startFake } from "../acp/support.ts";
 
 const AGENT_WORD = "acp-nonce-5c10";
 const EDITOR_WORD = "editor-nonce-77aa";

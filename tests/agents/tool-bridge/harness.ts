@@ -1,6 +1,6 @@
 // Makes a scripted agent that uses the editor's tools over MCP act out a scenario, with the tool bridge over it.
 
-import { withEditorTools } from "../../../src/agents/tool-bridge.ts";
+import { withEditorTools } from "../../../src/agents/tool-bridge/tool-bridge.ts";
 import { AppError } from "../../../src/core/error.ts";
 import type { TurnEvent, Usage } from "../../../src/core/event.ts";
 import type { Agent, Random } from "../../../src/core/ports.ts";
