@@ -60,8 +60,8 @@ export interface PortAppDeps {
   readonly onRefusal: (refusal: Refusal) => void;
 }
 
-/** The same routes twice: as they are, and behind CORS for the origins that the guard allowed. */
-export function createPortApps(deps: PortAppDeps): { plain: PortApp; crossOrigin: PortApp } {
+/** The same routes twice: as they are, and behind CORS for the origins that the guard allowed, from the first of them on. */
+export function createPortApps(deps: PortAppDeps): { plain: PortApp; crossOrigin: Fetcher } {
   const build = (withCors: boolean): PortApp => {
     const app = new Elysia({ normalize: false });
     let routes: readonly RouteInfo[] = [];
@@ -98,7 +98,11 @@ export function createPortApps(deps: PortAppDeps): { plain: PortApp; crossOrigin
     }));
     return { fetch: (request) => app.fetch(request), routes };
   };
-  return { plain: build(false), crossOrigin: build(true) };
+  let behindCors: PortApp | undefined;
+  return {
+    plain: build(false),
+    crossOrigin: { fetch: (request) => (behindCors ??= build(true)).fetch(request) },
+  };
 }
 
 /** Only requests whose origin the guard allowed come here; asked headers are reflected, since editors' differ. */

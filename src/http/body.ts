@@ -36,7 +36,8 @@ export function createBodyReader<S extends TSchema>(
   schema: S,
   limits: BodyLimits,
 ): BodyReader<Static<S>> {
-  const check: TypeCheck<S> = TypeCompiler.Compile(schema);
+  // Compiled when the first body comes: most routes of a server are never asked, and it is to be there at once.
+  let compiled: TypeCheck<S> | undefined;
   const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
   return {
     read: async (request) => {
@@ -45,6 +46,7 @@ export function createBodyReader<S extends TSchema>(
         const bytes = inflate(await readBytes(request, limits, held), request, limits);
         const value = parse(bytes, strictUtf8);
         refuseShape(value, limits.jsonDepth);
+        const check = (compiled ??= TypeCompiler.Compile(schema));
         if (check.Check(value)) return { value, bytes };
         if (bytes.byteLength > MOST_SEARCHED_BYTES) throw formless();
         throw mismatch(check.Errors(value).First());

@@ -29,7 +29,7 @@ export interface StreamedAnswer {
 
 /** The answer's headers and first frame go out at once, whatever the agent is doing. */
 export function streamResponse(answer: StreamedAnswer): Response {
-  const writer = createWriter(answer.buffers);
+  const writer = createWriter(answer.buffers, answer.clock);
   let lastWriteAt = answer.clock.monotonic();
   let stopHeartbeat = beat();
 
@@ -79,53 +79,76 @@ interface Writer {
   bytes(): number;
 }
 
-/** Holds what is written before the stream is pulled, and never touches a stream that has been closed. */
-function createWriter(buffers: StreamedAnswer["buffers"]): Writer {
+/** What is longer is not kept for the end of the moment. In UTF-16 code units. */
+const GATHERED = 16_384;
+
+/**
+ * Holds what is written before the stream is pulled, and never touches a stream that has been closed. What is written in
+ * one moment goes out in one piece: each write for itself would be a system call.
+ */
+function createWriter(buffers: StreamedAnswer["buffers"], clock: Pick<Clock, "soon">): Writer {
   let controller: ReadableStreamDirectController | undefined;
-  let early = "";
+  let waiting = "";
+  let scheduled = false;
   let closed = false;
   let attached: (() => void) | undefined;
   let whenAttached: Promise<void> | undefined;
+  /** While the client does not read. */
+  let unread: Promise<void> | undefined;
   let bytes = 0;
 
   function attach(given: ReadableStreamDirectController): void {
     controller = given;
-    if (early !== "") void send(given, early);
-    early = "";
+    flush();
     if (closed) given.close();
     attached?.();
   }
 
   function write(text: string): Promise<void> | undefined {
     if (closed) return undefined;
+    waiting += text;
     if (controller === undefined) {
-      early += text;
       whenAttached ??= new Promise((resolve) => {
         attached = resolve;
       });
       return whenAttached;
     }
-    return send(controller, text);
+    if (waiting.length >= GATHERED) flush();
+    else if (!scheduled) {
+      scheduled = true;
+      clock.soon(() => {
+        scheduled = false;
+        flush();
+      });
+    }
+    return unread;
   }
 
-  function send(to: ReadableStreamDirectController, text: string): Promise<void> | undefined {
-    const written = to.write(text);
+  function flush(): void {
+    if (controller === undefined || waiting === "") return;
+    const text = waiting;
+    waiting = "";
+    const written = controller.write(text);
     // The number it gives is not that of the bytes; 0 means that the client has gone.
     const size = written === 0 ? 0 : Buffer.byteLength(text);
     bytes += size;
-    if (typeof written === "number") return undefined;
+    if (typeof written !== "number") hold(written, size);
+  }
+
+  function hold(written: Promise<number>, size: number): void {
     const held = buffers.hold(size);
-    return written.then(
-      () => held.release(),
-      (error: unknown) => {
-        held.release();
-        throw error;
-      },
-    );
+    const read = written.then(() => undefined).finally(() => held.release());
+    unread = read;
+    const over = (): void => {
+      if (unread === read) unread = undefined;
+    };
+    // Whoever waits for it hears of a failure; where nobody does, nothing is left to be told.
+    read.then(over, () => undefined);
   }
 
   function close(): void {
     if (closed) return;
+    flush();
     closed = true;
     controller?.close();
   }

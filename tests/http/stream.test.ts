@@ -211,6 +211,27 @@ test("a client that does not read holds the agent back, and loses nothing; what 
   expect([most, buffers.used]).toEqual([piece.length, 0]);
 });
 
+test("what is written in one moment goes out in one piece", async () => {
+  const begun = Promise.withResolvers<void>();
+  await using place = serve(async (sink) => {
+    await sink(text("a"));
+    await begun.promise;
+    void sink(text("b"));
+    await sink(text("c"));
+    return DONE;
+  });
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const socket = connect(Number(new URL(place.url).port), "127.0.0.1");
+  let received = "";
+  socket.on("data", (data: Buffer) => {
+    received += data.toString("latin1");
+    if (received.includes("<start>a")) begun.resolve();
+  });
+  socket.on("close", () => resolve(received));
+  socket.write("GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n");
+  expect(await promise).toContain("\r\n2\r\nbc\r\n");
+});
+
 test("writes after the client has gone harm nobody", async () => {
   const gone = Promise.withResolvers<void>();
   const over = Promise.withResolvers<void>();
