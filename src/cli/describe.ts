@@ -75,7 +75,9 @@ export function describeAgent({ ready }: Running): string {
 }
 
 function apiEntry(api: string | null): string {
-  return api === null ? "none" : `${api}/v1 for OpenAI clients, ${api} for Ollama clients`;
+  return api === null
+    ? "none"
+    : `${api}/v1 for OpenAI clients, ${api} for Ollama and Anthropic clients`;
 }
 
 function keyEntries({ notes }: Running, { config, showKey }: DescribeSettings): readonly Entry[] {

@@ -71,7 +71,7 @@ describe("mlp up", () => {
       [
         "mlp 1.2.3: a model server for your editor, answered by an agent",
         "",
-        "  API     http://127.0.0.1:11434/v1 for OpenAI clients, http://127.0.0.1:11434 for Ollama clients",
+        "  API     http://127.0.0.1:11434/v1 for OpenAI clients, http://127.0.0.1:11434 for Ollama and Anthropic clients",
         "  bridge  ws://127.0.0.1:8787",
         "  key     in /srv/mlp/secrets/api-key",
         "  agent   rehearsal (no agent was found on this machine)",
