@@ -7,6 +7,8 @@ import type { Io } from "./context.ts";
 export interface Life {
   start(): Promise<Running>;
   onReady(running: Running): void;
+  /** How long a start that is told to stop may still take, in milliseconds: an agent may be mute. */
+  readonly startMs: number;
   /** How long an end at once may take, in milliseconds. */
   readonly abortMs: number;
 }
@@ -16,13 +18,21 @@ export async function keepRunning(life: Life, onSignal: Io["onSignal"]): Promise
   const first = Promise.withResolvers<"stop">();
   const second = Promise.withResolvers<"hurry">();
   let count = 0;
+  let patience: Timer | undefined;
   const stopListening = onSignal(() => {
     count += 1;
     if (count === 1) first.resolve("stop");
     else second.resolve("hurry");
   });
+  const late = first.promise.then(
+    () =>
+      new Promise<"hurry">((resolve) => {
+        patience = setTimeout(() => resolve("hurry"), life.startMs);
+      }),
+  );
   try {
-    const running = await Promise.race([life.start(), second.promise]);
+    const running = await Promise.race([life.start(), second.promise, late]);
+    clearTimeout(patience);
     if (running === "hurry") return 1;
     if (count === 0) life.onReady(running);
     const end = await Promise.race([first.promise, running.failed]);
@@ -35,6 +45,7 @@ export async function keepRunning(life: Life, onSignal: Io["onSignal"]): Promise
     await atOnce(running, life.abortMs);
     return 1;
   } finally {
+    clearTimeout(patience);
     stopListening();
   }
 }

@@ -50,6 +50,7 @@ export async function runServer(context: CliContext, command: ServerCommand): Pr
             : command.describe(running, config);
           io.output.write(line);
         },
+        startMs: config.limits.drain_ms,
         abortMs: ABORT_MS,
       },
       io.onSignal,

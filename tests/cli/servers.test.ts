@@ -301,7 +301,7 @@ describe("the other servers", () => {
 
 describe("the life of a server", () => {
   /** A server under the hand of the test. */
-  function createLife() {
+  function createLife({ startMs = 60_000 } = {}) {
     const listeners = new Set<() => void>();
     const started = Promise.withResolvers<Running>();
     const closed = Promise.withResolvers<void>();
@@ -328,6 +328,7 @@ describe("the life of a server", () => {
         done.push("ready");
         ready.resolve();
       },
+      startMs,
       abortMs: 1,
     };
     const end = keepRunning(life, (listener) => {
@@ -380,6 +381,14 @@ describe("the life of a server", () => {
     life.closed.resolve();
     expect(await life.end).toBe(0);
     expect(life.done).toEqual(["close"]);
+  });
+
+  test("one signal ends a start that hangs, after a while", async () => {
+    const life = createLife({ startMs: 1 });
+    life.signal();
+    expect(await life.end).toBe(1);
+    expect(life.done).toEqual([]);
+    expect(life.listeners.size).toBe(0);
   });
 
   test("two signals end even a start that hangs", async () => {
