@@ -49,6 +49,7 @@ export async function createCursorAgent(
     version: VERSION,
     log,
     redact,
+    ...(deps.onAgentSession !== undefined && { onSession: deps.onAgentSession }),
     ...(label !== undefined && { label }),
     ...(spec.model !== undefined && { model: spec.model }),
   });

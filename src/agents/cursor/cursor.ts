@@ -128,6 +128,7 @@ export function createCursor(options: CursorOptions): Cursor {
       workspace: () => workspace.path,
       modelFor,
       sha256: options.sha256,
+      onSession: options.onSession,
     });
     const { exitCode, output, words } = await runCommand({
       ...parts,

@@ -32,6 +32,8 @@ export interface CursorPrintOptions {
   readonly redact: (text: string) => string;
   /** SHA-256 in hex. */
   readonly sha256: (text: string) => string;
+  /** Whether a conversation was gone on with. What that saves is not seen: each turn starts a process. */
+  readonly onSession?: ((news: { readonly hit: boolean; readonly savedMs: 0 }) => void) | undefined;
 }
 
 export interface CursorPrint extends ToolRunner {
@@ -79,6 +81,7 @@ export function createCursorPrint(options: CursorPrintOptions): CursorPrint {
     const whole = promptText(messages);
     const known = conversations.take(conversation, messages);
     const chatId = known?.value;
+    options.onSession?.({ hit: chatId !== undefined, savedMs: 0 });
     return {
       messages,
       conversation,

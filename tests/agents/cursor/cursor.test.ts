@@ -198,12 +198,15 @@ describe("print mode", () => {
   });
 
   test("goes on with a conversation, sending only what is new", async () => {
-    const running = await start([{ say: "Yes." }], PRINT);
+    const hits: boolean[] = [];
+    const onSession = ({ hit }: { readonly hit: boolean }): void => void hits.push(hit);
+    const running = await start([{ say: "Yes." }], PRINT, { onSession });
     await ask(running, "First?");
     const answer: Message = { role: "assistant", content: text("Yes.") };
     const messages = [user("First?"), answer, user("Second?")];
     await ask(running, messages);
     expect(prompts(running)).toEqual(["First?", "Second?"]);
+    expect(hits).toEqual([false, true]);
     const args = argsOf(running);
     expect(args[args.indexOf("--resume") + 1]).toMatch(/^[\w-]{36}$/);
     await ask(running, messages, { owner: "another key" });
