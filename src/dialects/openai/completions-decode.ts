@@ -41,7 +41,7 @@ export function decodeFim(body: FimRequest): Omit<DecodedCompletion, "echo"> {
   return { request, includeUsage };
 }
 
-/** Each prompt would be a run of an agent: several are refused, not run behind the user's back. */
+/** Each prompt would be a run of an agent: several are refused (docs/adr/0018-one-prompt-a-request.md). */
 function promptOf(prompt: CompletionRequest["prompt"]): string {
   if (typeof prompt === "string") return prompt;
   const items = prompt ?? [];
