@@ -79,39 +79,37 @@ function promptKey(secrets: string): Uint8Array {
 }
 
 export function admissionEntry(record: AdmissionRecord): AuditEntry {
-  const { origin } = record;
   return {
     eventType: "REQUEST",
     event: "model_request",
     requestId: record.turnId,
     sessionId: record.sessionId,
-    ...(record.keyId === "" ? { securityFlags: ["keyless"] } : { keyId: record.keyId }),
-    clientIp: record.peer,
-    userAgent: origin.userAgent,
-    endpoint: origin.endpoint,
-    method: origin.method,
-    requestSizeBytes: origin.bytes,
-    promptHash: origin.promptHash,
-    model: record.model,
+    ...askedBy(record),
   };
 }
 
 /** A retry that hears an earlier outcome: on record by itself, and never as a second `model_request`. */
 export function repeatEntry(record: RepeatRecord): AuditEntry {
-  const { origin } = record;
   return {
     eventType: "REQUEST",
     event: "model_request_repeated",
     requestId: record.requestId,
-    ...(record.keyId === "" ? { securityFlags: ["keyless"] } : { keyId: record.keyId }),
-    clientIp: record.peer,
+    repeats: record.repeats,
+    ...askedBy(record),
+  };
+}
+
+/** Who asked for what, and from where. */
+function askedBy({ keyId, peer, model, origin }: AdmissionRecord | RepeatRecord) {
+  return {
+    ...(keyId === "" ? { securityFlags: ["keyless"] } : { keyId }),
+    clientIp: peer,
     userAgent: origin.userAgent,
     endpoint: origin.endpoint,
     method: origin.method,
     requestSizeBytes: origin.bytes,
     promptHash: origin.promptHash,
-    model: record.model,
-    repeats: record.repeats,
+    model,
   };
 }
 

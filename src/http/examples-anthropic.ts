@@ -1,9 +1,7 @@
 // Request bodies as Anthropic's clients really send them, for the OpenAPI document; a test sends each to the server.
 
-type Examples = Readonly<Record<string, object>>;
-
-const MODEL = "cursor-agent";
-const QUESTION = { role: "user", content: "Explain this function." };
+import { MODEL, QUESTION } from "./examples-shared.ts";
+import type { Examples } from "./examples-shared.ts";
 
 export const ANTHROPIC_MESSAGES: Examples = {
   "A question": { model: MODEL, max_tokens: 1024, messages: [QUESTION] },

@@ -1,24 +1,10 @@
 // Request bodies as Ollama's clients really send them, for the OpenAPI document; a test sends each to the server.
 
-type Examples = Readonly<Record<string, object>>;
+import { MODEL, QUESTION, READ_FILE } from "./examples-shared.ts";
+import type { Examples } from "./examples-shared.ts";
 
-const MODEL = "cursor-agent";
-const QUESTION = { role: "user", content: "Explain this function." };
 const PIXEL =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
-
-const READ_FILE = {
-  type: "function",
-  function: {
-    name: "read_file",
-    description: "Reads a file of the workspace.",
-    parameters: {
-      type: "object",
-      properties: { path: { type: "string" } },
-      required: ["path"],
-    },
-  },
-};
 
 export const OLLAMA_CHAT: Examples = {
   "A question, answered line by line": { model: MODEL, messages: [QUESTION] },

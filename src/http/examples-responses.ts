@@ -1,8 +1,7 @@
 // Bodies of `/v1/responses` as clients really send them, for the OpenAPI document; a test sends each to the server.
 
-type Examples = Readonly<Record<string, object>>;
-
-const MODEL = "cursor-agent";
+import { MODEL } from "./examples-shared.ts";
+import type { Examples } from "./examples-shared.ts";
 
 export const OPENAI_RESPONSES: Examples = {
   "A question": { model: MODEL, input: "Explain this function." },

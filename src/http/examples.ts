@@ -1,22 +1,7 @@
 // Request bodies as clients really send them, for the OpenAPI document; a test sends each to the server.
 
-type Examples = Readonly<Record<string, object>>;
-
-const MODEL = "cursor-agent";
-const QUESTION = { role: "user", content: "Explain this function." };
-
-const READ_FILE = {
-  type: "function",
-  function: {
-    name: "read_file",
-    description: "Reads a file of the workspace.",
-    parameters: {
-      type: "object",
-      properties: { path: { type: "string" } },
-      required: ["path"],
-    },
-  },
-};
+import { MODEL, QUESTION, READ_FILE } from "./examples-shared.ts";
+import type { Examples } from "./examples-shared.ts";
 
 export const OPENAI_CHAT: Examples = {
   "A question": { model: MODEL, messages: [QUESTION] },
