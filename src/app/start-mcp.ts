@@ -76,7 +76,7 @@ function takeSeat(base: Base, agent: Agent): Seat {
     howToApprove: () =>
       sessionId === "" ? "" : `The user does that with: mlp sessions approve ${sessionId}`,
     renewsItself: true,
-    leave: () => runner.close(),
+    leave: () => void runner.close(),
   };
 }
 

@@ -51,8 +51,8 @@ export interface Runner {
   /** The agent's models have changed: the hub is told now, or as the link comes about. */
   announce(): void;
   status(): RunnerStatus;
-  /** Ends every turn as `shutdown` and hangs up for good. */
-  close(): void;
+  /** Ends every turn as `shutdown` and hangs up for good. Resolves when the session's token is kept. */
+  close(): Promise<void>;
 }
 
 interface RunnerLink {
@@ -72,6 +72,8 @@ export function createRunner(options: RunnerOptions): Runner {
   let spentToken: string | undefined;
   /** The newest token, in case it could not be saved. */
   let freshToken: string | undefined;
+  /** One after the other, and the newest last. */
+  let saving: Promise<void> = Promise.resolve();
   let closing = false;
 
   const dialler = createDialler({
@@ -153,12 +155,14 @@ export function createRunner(options: RunnerOptions): Runner {
   function keep(token: string): void {
     freshToken = token;
     spentToken = undefined;
-    tokens.save(token).catch((error: unknown) => {
-      log.warn(
-        { err: error },
-        "the session's token cannot be kept; a restart needs a new approval",
-      );
-    });
+    saving = saving
+      .then(() => tokens.save(token))
+      .catch((error: unknown) => {
+        log.warn(
+          { err: error },
+          "the session's token cannot be kept; a restart needs a new approval",
+        );
+      });
   }
 
   /** A grant that is used up is asked for again on a new link, once its last turn has ended. */
@@ -202,11 +206,12 @@ export function createRunner(options: RunnerOptions): Runner {
     mine.connection.announce(helloFrame(agent, undefined));
   }
 
-  function close(): void {
+  async function close(): Promise<void> {
     const error = new AppError("shutdown", "The agent is shutting down; try again in a moment.");
     closing = true;
     link?.connection.shutdown(error);
     dialler.close();
+    await saving;
   }
 
   return {

@@ -54,6 +54,23 @@ async function linked(agent = echoAgent(), options: HouseOptions = {}) {
 }
 
 describe("joining", () => {
+  test("a runner that closes has kept its session's token first", async () => {
+    const bridge = await house();
+    const kept = Promise.withResolvers<void>();
+    const runner = bridge.runner(echoAgent(), { kept: kept.promise });
+    const { sessionId } = await runner.sessions.when(({ status }) => status === "pending");
+    await bridge.sessions.approve(sessionId);
+    await runner.sessions.when(({ status }) => status === "active");
+    const closing = runner.runner.close();
+    const first = await Promise.race([
+      closing.then(() => "closed"),
+      Bun.sleep(0).then(() => "open"),
+    ]);
+    expect([first, runner.tokens.length]).toEqual(["open", 1]);
+    kept.resolve();
+    await closing;
+  });
+
   test("an agent asks, a human approves, and the token arrives once for its ears only", async () => {
     const bridge = await house();
     const provider = bridge.provider();

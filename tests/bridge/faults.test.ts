@@ -144,8 +144,8 @@ describe("a lost link", () => {
     const { turn, events } = await start("hi");
     const end = readAll(events);
     await hanging.started.when(({ id }) => id === turn.id);
-    runner.runner.close();
-    runner.runner.close();
+    void runner.runner.close();
+    void runner.runner.close();
     expect((await end).code).toBe("shutdown");
     expect(runner.states.seen.at(-1)).toEqual({ state: "closed" });
   });

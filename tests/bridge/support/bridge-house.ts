@@ -103,7 +103,11 @@ export interface BridgeHouse {
   readonly hub: Hub;
   /** Upgrades refused from now on, with this status; `undefined` lets everybody in again. */
   refuseWith(status: number | undefined): void;
-  runner(agent: Agent, options?: { readonly tokens?: string[] }): WatchedRunner;
+  /** `kept`: what the keeping of a token waits for. */
+  runner(
+    agent: Agent,
+    options?: { readonly tokens?: string[]; readonly kept?: Promise<void> },
+  ): WatchedRunner;
   /** A runner whose session a human has approved. */
   activeRunner(agent: Agent): Promise<WatchedRunner & { readonly sessionId: string }>;
   provider(): WatchedProvider;
@@ -171,7 +175,10 @@ export async function openBridge(options: HouseOptions = {}): Promise<BridgeHous
 
   function runner(
     agent: Agent,
-    { tokens = [] }: { readonly tokens?: string[] } = {},
+    {
+      tokens = [],
+      kept = Promise.resolve(),
+    }: { readonly tokens?: string[]; readonly kept?: Promise<void> } = {},
   ): WatchedRunner {
     const changes = createWatch<Session>();
     const states = createWatch<DialState>();
@@ -183,7 +190,7 @@ export async function openBridge(options: HouseOptions = {}): Promise<BridgeHous
         load: () => Promise.resolve(tokens.at(-1)),
         save: (token) => {
           tokens.push(token);
-          return Promise.resolve();
+          return kept;
         },
       },
       clock: realClock,
@@ -194,7 +201,7 @@ export async function openBridge(options: HouseOptions = {}): Promise<BridgeHous
       onSession: changes.push,
       onState: states.push,
     });
-    closers.push(() => runner.close());
+    closers.push(() => void runner.close());
     runner.start();
     return { runner, sessions: changes, states, tokens };
   }
