@@ -95,7 +95,7 @@ async function bridged(): Promise<House> {
     composed,
     agent: one,
     close: async () => {
-      runner.close();
+      await runner.close();
       await composed[Symbol.asyncDispose]();
       await one.tools.close();
     },
