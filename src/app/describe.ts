@@ -9,7 +9,7 @@ import { createVisits } from "../http/visit.ts";
 import { addressOf } from "./address.ts";
 import { bridgeGroups } from "./bridge.ts";
 import { documentsOf } from "./documents.ts";
-import { routeGroups } from "./provider.ts";
+import { routeGroups } from "./provider-routes.ts";
 import { createSystem } from "./system.ts";
 
 /** As `mlp up` with this configuration would serve them on the port, at its configured address. */

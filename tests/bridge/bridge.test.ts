@@ -57,16 +57,16 @@ describe("joining", () => {
   test("a runner that closes has kept its session's token first", async () => {
     const bridge = await house();
     const kept = Promise.withResolvers<void>();
+    const provider = bridge.provider();
     const runner = bridge.runner(echoAgent(), { kept: kept.promise });
     const { sessionId } = await runner.sessions.when(({ status }) => status === "pending");
     await bridge.sessions.approve(sessionId);
+    await provider.changes.when(({ status, connected }) => status === "active" && connected);
     await runner.sessions.when(({ status }) => status === "active");
-    const closing = runner.runner.close();
-    const first = await Promise.race([
-      closing.then(() => "closed"),
-      Bun.sleep(0).then(() => "open"),
-    ]);
-    expect([first, runner.tokens.length]).toEqual(["open", 1]);
+    let isClosed = false;
+    const closing = runner.runner.close().then(() => (isClosed = true));
+    await provider.changes.when(({ status, connected }) => status === "active" && !connected);
+    expect([isClosed, runner.tokens.length]).toEqual([false, 1]);
     kept.resolve();
     await closing;
   });
