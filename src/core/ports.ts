@@ -195,7 +195,7 @@ export interface Random {
   fraction(): number;
 }
 
-/** Structured logging: fields first, as pino has it. Never a prompt, an answer or a secret. */
+/** Structured logging: fields first. Never a prompt, an answer or a secret. */
 export interface Log {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

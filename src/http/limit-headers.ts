@@ -17,8 +17,8 @@ export const LIMIT_HEADERS: readonly string[] = UNITS.flatMap((unit) =>
 );
 
 /**
- * Both families on `/v1/*`, where clients of either kind come to the same address; OpenAI's alone on `/api/*`, as
- * Ollama has none of its own. Nothing for a limit that there is not. `now`: milliseconds since the epoch.
+ * OpenAI's family, which all kinds of clients read; on Anthropic's routes its own too. Nothing for a limit that there is
+ * not. `now`: milliseconds since the epoch.
  */
 export function limitHeaders(
   state: RateState,
@@ -32,7 +32,7 @@ export function limitHeaders(
     headers[`x-ratelimit-limit-${unit}`] = String(limit);
     headers[`x-ratelimit-remaining-${unit}`] = String(remaining ?? limit);
     headers[`x-ratelimit-reset-${unit}`] = duration(resetMs);
-    if (dialect === "ollama") continue;
+    if (dialect !== "anthropic") continue;
     headers[`anthropic-ratelimit-${unit}-limit`] = String(limit);
     headers[`anthropic-ratelimit-${unit}-remaining`] = String(remaining ?? limit);
     headers[`anthropic-ratelimit-${unit}-reset`] = instant(now + resetMs);

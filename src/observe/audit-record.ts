@@ -96,8 +96,8 @@ function number(value: number | undefined): number | undefined {
   return Math.round(value * 1_000) / 1_000;
 }
 
-/** The SHA-256 of a line without its line feed, in hex: what the next record holds as `prev`. */
-export function hashLine(line: Uint8Array): string {
+/** The SHA-256 of a line without its line feed, as UTF-8, in hex: what the next record holds as `prev`. */
+export function hashLine(line: Uint8Array | string): string {
   return Bun.CryptoHasher.hash("sha256", line, "hex");
 }
 
@@ -108,12 +108,13 @@ export function encodeChain(
   censor: (line: string) => string,
 ): { readonly bytes: Uint8Array; readonly head: ChainHead } {
   let end = head;
-  const lines = records.map((record) => {
-    const bytes = Buffer.from(`${censor(encodeRecord(record, end))}\n`);
-    end = { seq: end.seq + 1, hash: hashLine(bytes.subarray(0, -1)) };
-    return bytes;
-  });
-  return { bytes: Buffer.concat(lines), head: end };
+  let lines = "";
+  for (const record of records) {
+    const line = censor(encodeRecord(record, end));
+    end = { seq: end.seq + 1, hash: hashLine(line) };
+    lines += `${line}\n`;
+  }
+  return { bytes: Buffer.from(lines), head: end };
 }
 
 const HASH = /^[0-9a-f]{64}$/;

@@ -1,7 +1,5 @@
-// The log: pino's JSON lines, or the same lines made readable for a terminal. Never `transport:`, which starts a worker
-// that a compiled binary cannot find. Knows the names of secret fields, not what a secret looks like.
-
-import { pino } from "pino";
+// The log: lines of JSON, or the same lines made readable for a terminal. Knows the names of secret fields, not what a
+// secret looks like.
 
 import type { Log } from "../core/ports.ts";
 import { toLoggableError } from "./log-error.ts";
@@ -11,8 +9,12 @@ interface LogStream {
   write(text: string): unknown;
 }
 
+/** From the least urgent on; a log of one level writes it and those after it. */
+const LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+type Level = (typeof LEVELS)[number];
+
 export interface LogSettings {
-  readonly level: "debug" | "info" | "warn" | "error" | "silent";
+  readonly level: Level;
   readonly format: "json" | "pretty";
   /** ANSI colours in pretty lines. */
   readonly color: boolean;
@@ -54,30 +56,21 @@ export interface ClosableLog extends Log {
  */
 export function createLog(settings: LogSettings): ClosableLog {
   const lines = createGatherer((text) => settings.stream.write(text));
-  const logger = pino(
-    {
-      level: settings.level,
-      base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }), log: loggableFields },
-      // Errors are made loggable by `loggableFields`; pino's own serializer would print their causes whole.
-      serializers: { err: (value: unknown) => value },
-    },
-    { write: (line: string) => lines.add(finish(line, settings)) },
-  );
+  let least = LEVELS.indexOf(settings.level);
+
+  function write(level: Exclude<Level, "silent">, fields: object, message: string): void {
+    if (LEVELS.indexOf(level) < least) return;
+    lines.add(finish(encodeLine(level, fields, message), settings));
+    if (level === "warn" || level === "error") lines.flush();
+  }
+
   return {
-    debug: (fields, message) => logger.debug(fields, message),
-    info: (fields, message) => logger.info(fields, message),
-    warn: (fields, message) => {
-      logger.warn(fields, message);
-      lines.flush();
-    },
-    error: (fields, message) => {
-      logger.error(fields, message);
-      lines.flush();
-    },
+    debug: (fields, message) => write("debug", fields, message),
+    info: (fields, message) => write("info", fields, message),
+    warn: (fields, message) => write("warn", fields, message),
+    error: (fields, message) => write("error", fields, message),
     setLevel: (level) => {
-      logger.level = level;
+      least = LEVELS.indexOf(level);
     },
     flush: () => lines.flush(),
   } satisfies ClosableLog;
@@ -108,17 +101,27 @@ function finish(line: string, { format, color, censor }: LogSettings): string {
   return format === "json" ? clean : prettyLine(clean, color);
 }
 
-/** A copy without what a field's name gives away as a secret, on the top and one level down. */
-function loggableFields(fields: Record<string, unknown>): Record<string, unknown> {
-  const loggable: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(fields)) {
-    loggable[name] = SECRET_FIELDS.has(name) ? REDACTED : loggableValue(value);
+/** One line of JSON: every request writes one, so that it is made in one go. What cannot be JSON is named in its place. */
+function encodeLine(level: string, fields: object, message: string): string {
+  const line: Record<string, unknown> = {
+    level,
+    time: new Date().toISOString(),
+    ...fields,
+    msg: message,
+  };
+  for (const name of Object.keys(fields)) {
+    const value = line[name];
+    if (SECRET_FIELDS.has(name)) line[name] = REDACTED;
+    else if (typeof value === "object" && value !== null) line[name] = loggableValue(value);
   }
-  return loggable;
+  try {
+    return `${JSON.stringify(line)}\n`;
+  } catch {
+    return encodeLine(level, { unloggable: Object.keys(fields) }, message);
+  }
 }
 
-function loggableValue(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
+function loggableValue(value: object): unknown {
   if (value instanceof Error) return toLoggableError(value);
   if (Array.isArray(value) || !Object.keys(value).some((name) => SECRET_FIELDS.has(name))) {
     return value;

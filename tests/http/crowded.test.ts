@@ -146,12 +146,19 @@ test("a refusal by the rate limits says where the client stands, in the headers 
     "x-ratelimit-remaining-requests": "0",
     "x-ratelimit-reset-requests": expect.stringMatching(/^(?:1m0s|5\d(?:\.\d+)?s)$/),
     "x-ratelimit-remaining-tokens": expect.stringMatching(/^\d+$/),
+  });
+  const anthropic = await place.post("/v1/messages", { ...chat("two"), max_tokens: 64 });
+  expect(anthropic.status).toBe(429);
+  expect(Object.fromEntries(anthropic.headers)).toMatchObject({
+    "x-ratelimit-remaining-requests": "0",
     "anthropic-ratelimit-requests-remaining": "0",
     "anthropic-ratelimit-requests-reset": expect.stringMatching(/^\d{4}-.*Z$/),
   });
   const ollama = await place.post("/api/chat", chat("three"));
   expect([ollama.status, ollama.headers.get("x-ratelimit-remaining-requests")]).toEqual([429, "0"]);
-  expect(ollama.headers.get("anthropic-ratelimit-requests-remaining")).toBeNull();
+  for (const { headers } of [openai, ollama]) {
+    expect(headers.get("anthropic-ratelimit-requests-remaining")).toBeNull();
+  }
 });
 
 test("a retry that hears an earlier outcome is on record by itself, and never as forwarded again", async () => {

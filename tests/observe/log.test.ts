@@ -67,6 +67,23 @@ describe("JSON lines", () => {
     expect(recorded.lines).toEqual([]);
   });
 
+  test("that cannot be JSON name their fields instead", () => {
+    const recorded = record();
+    const loop: { self?: object } = {};
+    loop.self = loop;
+    recorded.log.info({ loop, big: 1n }, "m");
+    expect(parsed(recorded.lines[0])).toMatchObject({ unloggable: ["loop", "big"], msg: "m" });
+  });
+
+  test("are of the level that was set last", () => {
+    const recorded = record({ level: "error" });
+    recorded.log.warn({}, "a");
+    recorded.log.setLevel("warn");
+    recorded.log.warn({}, "b");
+    recorded.log.info({}, "c");
+    expect(recorded.lines.map((line) => parsed(line)["msg"])).toEqual(["b"]);
+  });
+
   test("stay one line whatever a field holds", () => {
     const recorded = record();
     const { log } = recorded;
