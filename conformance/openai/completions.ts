@@ -1,5 +1,6 @@
 // OpenAI: POST /v1/completions.
 
+import type { Static } from "@sinclair/typebox";
 import { Completion, CompletionChunk, ErrorAnswer } from "./chat-shape.ts";
 import { fits, must, only, same, skip } from "../check.ts";
 import type { Check } from "../check.ts";
@@ -7,7 +8,7 @@ import { follow, readEvents } from "../order.ts";
 import type { Machine } from "../order.ts";
 import * as prompt from "../prompts.ts";
 import { parsed } from "../server.ts";
-import type { Server } from "../server.ts";
+import type { Answer, Server } from "../server.ts";
 import { check, post } from "./asking.ts";
 
 const completions = check("completions");
@@ -28,22 +29,31 @@ const COMPLETION_ORDER: Machine = {
   used: { done: "end" },
 };
 
-async function completeStream(server: Server, asked: string, more: object = {}) {
-  const answer = await post(server, "/v1/completions", { prompt: asked, stream: true, ...more });
+type Chunk = Static<typeof CompletionChunk>;
+
+function kindOf({ choices, usage }: Chunk): string {
+  const [choice] = choices;
+  if (choice === undefined) return "usage";
+  must((usage ?? null) === null, "a chunk with text has a usage");
+  return choice.finish_reason === null ? "text" : "finish";
+}
+
+function readChunks(answer: Answer): readonly Chunk[] {
   same("the content type", answer.type, "text/event-stream");
   const events = readEvents(answer.text);
-  const chunks = events.slice(0, -1).map(({ data }) => fits(CompletionChunk, parsed(data)));
-  const kinds = chunks.map(({ choices, usage }) => {
-    const [choice] = choices;
-    if (choice === undefined) return "usage";
-    must((usage ?? null) === null, "a chunk with text has a usage");
-    return choice.finish_reason === null ? "text" : "finish";
-  });
   same("the last event", events.at(-1)?.data, "[DONE]");
-  follow(COMPLETION_ORDER, [...kinds, "done"]);
+  return events.slice(0, -1).map(({ data }) => fits(CompletionChunk, parsed(data)));
+}
+
+async function completeStream(server: Server, asked: string, more: object = {}) {
+  const body = { prompt: asked, stream: true, ...more };
+  const chunks = readChunks(await post(server, "/v1/completions", body));
+  follow(COMPLETION_ORDER, [...chunks.map(kindOf), "done"]);
   const text = chunks.flatMap(({ choices }) => choices.map((each) => each.text)).join("");
   return { text, usage: chunks.at(-1)?.usage ?? undefined };
 }
+
+const LIST = ["The first.", "Ünd the second 🎭.", "And the third."];
 
 const taken =
   (...bodies: readonly object[]): Check["run"] =>
@@ -120,23 +130,46 @@ export const COMPLETIONS: readonly Check[] = [
   ),
   completions(
     "several prompts, echo",
-    "a list of one is one; several are answered in order, or refused",
+    "a list of one is one; of several each has its answer, in its place",
     async (server) => {
-      const text = prompt.say(prompt.SPOKEN);
-      spoken(server, (await complete(server, [text])).choices[0]?.text);
-      const body = { model: server.model, prompt: [text, text] };
-      const several = await server.send("/v1/completions", { body });
-      if (several.status === 400) {
-        return same("the field", fits(ErrorAnswer, several.json).error.param, "prompt");
-      }
-      const { choices } = fits(Completion, several.json);
-      return same(
-        "the places",
-        choices.map(({ index }) => index),
-        [0, 1],
-      );
+      spoken(server, (await complete(server, [prompt.say(prompt.SPOKEN)])).choices[0]?.text);
+      const { choices, usage } = await complete(server, LIST.map(prompt.say));
+      const places = choices.map(({ index }) => index);
+      same("the places", places, [0, 1, 2]);
+      same("the total", usage.total_tokens, usage.prompt_tokens + usage.completion_tokens);
+      const texts = choices.map(({ text }) => text);
+      if (server.rehearses) same("the answers", texts, LIST);
     },
   ),
+  completions(
+    "several prompts, echo",
+    "a streamed list: each has its text and one reason to end, then one [DONE]",
+    async (server) => {
+      const options = { stream: true, stream_options: { include_usage: true } };
+      const body = { prompt: LIST.map(prompt.say), ...options };
+      const chunks = readChunks(await post(server, "/v1/completions", body));
+      const texts = LIST.map((_, place) => {
+        const own = chunks.filter(({ choices }) => choices[0]?.index === place);
+        follow(COMPLETION_ORDER, [...own.map(kindOf), "done"]);
+        return own.map(({ choices }) => choices[0]?.text).join("");
+      });
+      const others = chunks.filter(({ choices: [choice] }) => (choice?.index ?? 0) >= LIST.length);
+      same("the chunks of no prompt", others, []);
+      const usages = chunks.flatMap(({ choices }, at) => (choices.length === 0 ? [at] : []));
+      same("the chunks of usage", usages, [chunks.length - 1]);
+      if (server.rehearses) same("the answers", texts, LIST);
+    },
+  ),
+  {
+    ...completions("several prompts, echo", "a list of 21 is refused by name", async (server) => {
+      const many = Array.from({ length: 21 }, () => prompt.say(prompt.SPOKEN));
+      const body = { model: server.model, prompt: many };
+      const answer = await server.send("/v1/completions", { body });
+      same("the status", answer.status, 400);
+      same("the field", fits(ErrorAnswer, answer.json).error.param, "prompt");
+    }),
+    ours: true,
+  },
   completions("several prompts, echo", "echo has the prompt before the answer", async (server) => {
     const text = prompt.say(prompt.SPOKEN);
     const echoed = (await complete(server, text, { echo: true })).choices[0]?.text ?? "";

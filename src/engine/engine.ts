@@ -19,6 +19,8 @@ import { failedEnd, orGone, replay, wasAbandoned } from "./repeats.ts";
 import { createRetryGuard } from "./retries.ts";
 import type { Memory } from "./retries.ts";
 import type { TurnLimits } from "./run-turn.ts";
+import { createTurnLists } from "./turn-list.ts";
+import type { AdmitList } from "./turn-list.ts";
 import { createTurnRunner } from "./turn-runner.ts";
 
 export type { AdmittedTurn, Caller, QueuedTurn } from "./admit.ts";
@@ -34,6 +36,8 @@ export interface Engine {
     signal: AbortSignal,
     onQueued?: (place: QueuedTurn) => void,
   ): Promise<AdmittedTurn>;
+  /** Several requests of one caller, one after the other: the first as by `admit`, which throws as that does. */
+  readonly admitList: AdmitList;
   /** Those that run, then those that wait. */
   openTurns(): readonly ListedTurn[];
   load(): { readonly running: number; readonly waiting: number };
@@ -139,6 +143,7 @@ export function createEngine(deps: EngineDeps): Engine {
 
   return {
     admit,
+    admitList: createTurnLists({ admit, retries, buffers: deps.buffers }),
     openTurns: () => openTurns.list(),
     load: () => ({ running: openTurns.running, waiting: openTurns.waiting }),
     cancel: (turnId) => {

@@ -16,6 +16,13 @@ export interface Attempt {
   readonly idempotencyKey: string | undefined;
   /** From `x-stainless-retry-count`: above 0, the client itself says that this is a retry. */
   readonly retryCount: number;
+  /** The request that this is one turn of, where that has several. */
+  readonly list?: ListMemory;
+}
+
+/** The turns of one request that has several. Until all of it has ended none of them is forgotten. */
+export interface ListMemory {
+  readonly turns: Set<Memory>;
 }
 
 export type Ending = { readonly result: TurnResult | undefined } | { readonly error: AppError };
@@ -34,6 +41,13 @@ export interface RetryGuard {
   remember(attempt: Attempt): Memory;
   end(memory: Memory, ending: Ending): void;
   whenEnded(memory: Memory): Promise<Ending>;
+  /** For a request of several turns: its attempts name it. */
+  openList(): ListMemory;
+  /**
+   * The request has ended as a whole. Where it `failed`, the same request hears of those of its turns that had been
+   * answered, too, as long as of the one that failed.
+   */
+  endList(list: ListMemory, failed: boolean): void;
 }
 
 export interface RetrySettings {
@@ -53,6 +67,10 @@ interface Entry extends Memory {
   /** What its answer takes, in bytes. */
   weight: number;
   joined: ((ending: Ending) => void)[];
+  /** How many requests of several turns it is part of that have not ended. */
+  openLists: number;
+  /** Whether the last of those that have failed. */
+  failedInList: boolean;
 }
 
 export function createRetryGuard(settings: RetrySettings): RetryGuard {
@@ -63,10 +81,17 @@ export function createRetryGuard(settings: RetrySettings): RetryGuard {
   let weight = 0;
 
   function isFresh(entry: Entry, forMs: number): boolean {
-    return entry.ending === undefined || settings.clock.monotonic() - entry.endedAt <= forMs;
+    if (entry.ending === undefined || entry.openLists > 0) return true;
+    return settings.clock.monotonic() - entry.endedAt <= forMs;
   }
 
   function find(attempt: Attempt): Memory | undefined {
+    const known = lookUp(attempt);
+    if (known !== undefined) join(known, attempt.list);
+    return known;
+  }
+
+  function lookUp(attempt: Attempt): Entry | undefined {
     const named = idempotencyKey(attempt);
     const sameKey = named === undefined ? undefined : byIdempotencyKey.get(named);
     if (sameKey !== undefined && isFresh(sameKey, settings.repeatMs)) {
@@ -93,7 +118,10 @@ export function createRetryGuard(settings: RetrySettings): RetryGuard {
       endedAt: 0,
       weight: 0,
       joined: [],
+      openLists: 0,
+      failedInList: false,
     };
+    join(entry, attempt.list);
     entries.add(entry);
     byFingerprint.set(attempt.fingerprint, entry);
     const named = idempotencyKey(attempt);
@@ -101,12 +129,33 @@ export function createRetryGuard(settings: RetrySettings): RetryGuard {
     return entry;
   }
 
-  /** Old ones go first; those that are still running stay. */
+  /** Old ones go first; those that are still running stay, and those whose request is. */
   function prune(): void {
     for (const entry of entries) {
       const isCrowded = entries.size >= settings.maxTurns;
       if (!isCrowded && isFresh(entry, settings.repeatMs)) return;
-      if (entry.ending !== undefined) forget(entry);
+      if (entry.ending !== undefined && entry.openLists === 0) forget(entry);
+    }
+  }
+
+  /** The entry is part of this request from now on, be it that it runs for it or is repeated. */
+  function join(entry: Entry, list: ListMemory | undefined): void {
+    if (list === undefined || list.turns.has(entry)) return;
+    list.turns.add(entry);
+    entry.openLists += 1;
+  }
+
+  function endList(list: ListMemory, failed: boolean): void {
+    const turns = Array.from(list.turns, (memory) => memory as Entry);
+    list.turns.clear();
+    // One that only repeated others must not keep them fresh: its retries would hear of them for ever.
+    const hasRun = turns.some(({ attempt, started }) => started && attempt.list === list);
+    const now = settings.clock.monotonic();
+    for (const entry of turns) {
+      entry.openLists -= 1;
+      if (!hasRun) continue;
+      entry.failedInList = failed;
+      entry.endedAt = now;
     }
   }
 
@@ -153,6 +202,8 @@ export function createRetryGuard(settings: RetrySettings): RetryGuard {
       if (entry.ending !== undefined) return Promise.resolve(entry.ending);
       return new Promise((resolve) => entry.joined.push(resolve));
     },
+    openList: () => ({ turns: new Set() }),
+    endList,
   };
 }
 
@@ -169,8 +220,10 @@ function weightOf(ending: Ending): number {
   );
 }
 
-function hasFailed({ ending }: Entry): boolean {
-  return ending !== undefined && "error" in ending && ending.error.code !== "client_cancelled";
+/** By itself, or answered for a request that failed as a whole. What its client ended did not fail. */
+function hasFailed({ ending, failedInList }: Entry): boolean {
+  if (ending === undefined) return false;
+  return "error" in ending ? ending.error.code !== "client_cancelled" : failedInList;
 }
 
 function idempotencyKey(attempt: Attempt): string | undefined {

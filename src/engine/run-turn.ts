@@ -35,6 +35,8 @@ export type TurnEnd = {
   readonly record?: TurnRecord;
   /** No agent has heard of it, so that it may be asked again. */
   readonly neverRan?: boolean;
+  /** Of the last of several turns of one request: the ends of those before it. All else is about this one alone. */
+  readonly before?: readonly DoneEnd[];
 } & (
   | {
       readonly outcome: "done";
@@ -49,6 +51,8 @@ export type TurnEnd = {
       readonly usage: undefined;
     }
 );
+
+export type DoneEnd = Extract<TurnEnd, { readonly outcome: "done" }>;
 
 export interface TurnJob {
   readonly turn: Turn;

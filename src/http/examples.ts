@@ -30,6 +30,11 @@ export const OPENAI_COMPLETION: Examples = {
     max_tokens: 64,
     stop: ["\n\n"],
   },
+  "Several texts, answered one after the other": {
+    model: MODEL,
+    prompt: ["Once upon a time", "Long, long ago"],
+    max_tokens: 64,
+  },
   "A streamed answer that begins with the prompt": {
     model: MODEL,
     prompt: ["Once upon a time"],

@@ -3,7 +3,8 @@
 
 import type { AppError } from "../core/error.ts";
 import { RateLimitedError } from "../engine/rate-gate.ts";
-import { errorShapeOf } from "./error-shape.ts";
+import { ListError } from "../engine/turn-list.ts";
+import { errorShapeOf, isAnthropic } from "./error-shape.ts";
 import { limitHeaders } from "./limit-headers.ts";
 
 /** A failure as the client of `path` understands it. `agentStarted`: repeating the request would run it twice. */
@@ -16,14 +17,15 @@ export function failureResponse(
   const headers = new Headers({ "content-type": "application/json" });
   // A request over a limit by itself stays so, however long its client waits.
   const waits = error.code !== "rate_limited" || error.retryAfterMs !== undefined;
-  const mayRetry = error.kind.retryable && waits && details.agentStarted !== true;
+  const agentStarted = details.agentStarted === true || error instanceof ListError;
+  const mayRetry = error.kind.retryable && waits && !agentStarted;
   if (!mayRetry) headers.set("x-should-retry", "false");
   if (mayRetry && error.retryAfterMs !== undefined) {
     headers.set("retry-after", String(Math.ceil(error.retryAfterMs / 1_000)));
     headers.set("retry-after-ms", String(Math.ceil(error.retryAfterMs)));
   }
   if (error instanceof RateLimitedError && error.limits !== undefined) {
-    const dialect = path.startsWith("/api/") ? "ollama" : "openai";
+    const dialect = isAnthropic(path) ? "anthropic" : "openai";
     const standing = limitHeaders(error.limits, dialect, error.at);
     for (const [name, value] of Object.entries(standing)) headers.set(name, value);
   }

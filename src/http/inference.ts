@@ -9,10 +9,12 @@ import { clampMaxTokens } from "../engine/admission.ts";
 import type { Buffers } from "../engine/buffers.ts";
 import type { AdmittedTurn, Caller, Engine, QueuedTurn } from "../engine/engine.ts";
 import type { RequestOrigin, TurnRecord } from "../engine/records.ts";
+import type { TurnEnd } from "../engine/run-turn.ts";
 import { failureResponse } from "./failure.ts";
 import type { Refusal } from "./gate.ts";
 import { limitHeaders } from "./limit-headers.ts";
 import { runWhenAdmitted, waitsLonger } from "./queued-stream.ts";
+import { notKept, recordAll, resultsBefore } from "./several-turns.ts";
 import { streamResponse } from "./stream.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Visit, Visits } from "./visit.ts";
@@ -23,7 +25,13 @@ export interface AnswerCodec {
   readonly streamType: string;
   /** `undefined` for what is never streamed. `startedAt`: when the request arrived, in monotonic milliseconds. */
   readonly stream?: (meta: AnswerMeta, startedAt: number) => StreamEncoder;
-  readonly whole: (result: TurnResult, meta: AnswerMeta, timing: AnswerTiming) => object;
+  /** `before`: the results of the earlier turns of a request that has several. */
+  readonly whole: (
+    result: TurnResult,
+    meta: AnswerMeta,
+    timing: AnswerTiming,
+    before: readonly TurnResult[],
+  ) => object;
 }
 
 /** In monotonic milliseconds. */
@@ -39,9 +47,9 @@ export interface InferenceDeps {
   readonly clock: Clock;
   readonly heartbeatMs: number;
   readonly metrics: Pick<Metrics, "recordOverhead">;
-  /** An answer has been given, with a body of so many bytes. */
+  /** An answer has been given, with a body of so many bytes; of several turns' the last has them. */
   readonly onAnswered: (record: TurnRecord, bytes: number) => void;
-  /** A stream that had begun while its turn waited ends in a refusal: no agent was started. */
+  /** A stream that had begun ends in a refusal: no agent was started for the turn that was to come. */
   readonly onLateRefusal: (refusal: Refusal) => void;
   readonly buffers: Buffers;
   /** Whether answers are streamed to those that ask for it. */
@@ -59,6 +67,8 @@ export interface Inference {
 
 export interface Asked {
   readonly request: TurnRequest;
+  /** What is asked after it in the same request, each in a turn of its own. */
+  readonly others?: readonly TurnRequest[];
   readonly bytes: Uint8Array;
   /** What a retry has in common with its first attempt, where that is not all of the bytes. */
   readonly identity?: Uint8Array;
@@ -81,10 +91,15 @@ export function createInference(deps: InferenceDeps): Inference {
     };
     const caller = callerOf(request, visit, origin, identityOf(asked, origin));
     const queue: Queue = {};
-    const admitting = deps.engine.admit(clamped, caller, request.signal, (place) => {
+    const onQueued = (place: QueuedTurn): void => {
       queue.place = place;
       queue.since = deps.clock.monotonic();
-    });
+    };
+    const { others } = asked;
+    const admitting =
+      others === undefined
+        ? deps.engine.admit(clamped, caller, request.signal, onQueued)
+        : deps.engine.admitList([clamped, ...clamp(others)], caller, request.signal, onQueued);
     const meta = { id: visit.requestId, model: asked.request.model, created: deps.clock.now() };
     const { place } = queue;
     if (encoderFor !== undefined && place !== undefined) {
@@ -101,7 +116,7 @@ export function createInference(deps: InferenceDeps): Inference {
       return streamResponse({
         encoder: encoderFor(meta, visit.startedAt),
         run: (sink) => turn.run(sink),
-        onDone: (end, bytes) => end.record && deps.onAnswered(end.record, bytes),
+        onDone: (end, bytes) => streamed(end, bytes, request, visit),
         headers,
         clock: deps.clock,
         heartbeatMs: deps.heartbeatMs,
@@ -112,12 +127,13 @@ export function createInference(deps: InferenceDeps): Inference {
     let bytes = 0;
     try {
       if (end.outcome !== "done") {
-        const agentStarted = end.neverRan !== true;
-        const failure = failureResponse(end.error, visit.path, { agentStarted });
+        // A refusal after all: it is told of, and counted, as any other.
+        if (end.neverRan === true) throw end.error;
+        const failure = failureResponse(end.error, visit.path, { agentStarted: true });
         bytes = Number(failure.headers.get("content-length"));
         return failure;
       }
-      if (end.result === undefined) throw new AppError("internal", "The answer was not kept.");
+      if (end.result === undefined) throw notKept();
       const timing = {
         startedAt: visit.startedAt,
         finishedAt: deps.clock.monotonic(),
@@ -125,13 +141,24 @@ export function createInference(deps: InferenceDeps): Inference {
       };
       headers["openai-processing-ms"] = String(Math.round(timing.finishedAt - timing.startedAt));
       headers["content-type"] = "application/json";
-      const body = JSON.stringify(codec.whole(end.result, meta, timing));
+      const body = JSON.stringify(codec.whole(end.result, meta, timing, resultsBefore(end)));
       bytes = Buffer.byteLength(body);
       const ms = before + deps.clock.monotonic() - timing.finishedAt;
       deps.metrics.recordOverhead({ dialect: codec.dialect, stream: false, ms });
       return new Response(body, { headers });
     } finally {
-      if (end.record !== undefined) deps.onAnswered(end.record, bytes);
+      recordAll(end, bytes, deps.onAnswered);
+    }
+  }
+
+  function clamp(requests: readonly TurnRequest[]): TurnRequest[] {
+    return requests.map((each) => clampMaxTokens(each, deps.maxTokens()).request);
+  }
+
+  function streamed(end: TurnEnd, bytes: number, request: Request, visit: Visit): void {
+    recordAll(end, bytes, deps.onAnswered);
+    if (end.outcome !== "done" && end.neverRan === true) {
+      deps.onLateRefusal(lateRefusal(end.error, request, visit));
     }
   }
 
@@ -167,12 +194,7 @@ export function createInference(deps: InferenceDeps): Inference {
       encoder,
       run: (sink, say) =>
         runWhenAdmitted({ place, admitting, clock, streamType, heartbeat }, sink, say),
-      onDone: (end, bytes) => {
-        if (end.record !== undefined) deps.onAnswered(end.record, bytes);
-        else if (end.outcome !== "done") {
-          deps.onLateRefusal(lateRefusal(end.error, request, visit));
-        }
-      },
+      onDone: (end, bytes) => streamed(end, bytes, request, visit),
       headers: {
         "content-type": streamType,
         "cache-control": "no-cache",

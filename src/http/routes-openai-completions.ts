@@ -33,15 +33,17 @@ export function completionRoutes(deps: CompletionDeps) {
 
   async function complete(request: Request): Promise<Response> {
     const { value, bytes } = await completionBody.read(request);
-    const { request: turn, ...options } = decodeCompletion(value);
+    const { requests, ...options } = decodeCompletion(value);
+    const [turn, ...others] = requests;
     return deps.inference.answer(
       request,
-      { request: turn, bytes },
+      { request: turn, bytes, ...(others.length > 0 && { others }) },
       {
         dialect: "openai",
         streamType: SSE,
         stream: (meta) => createCompletionStream(meta, options),
-        whole: (result, meta) => encodeCompletion(result, meta, options.echo),
+        whole: (result, meta, _timing, before) =>
+          encodeCompletion([...before, result], meta, options.echoes),
       },
     );
   }
@@ -68,7 +70,7 @@ export function completionRoutes(deps: CompletionDeps) {
       detail: operation({
         summary: "Go on from a text",
         tag: "OpenAI",
-        description: `With \`suffix\`, fill in the middle. ${FOR_INSERT}`,
+        description: `With \`suffix\`, fill in the middle. ${FOR_INSERT} Several prompts are turns of their own, one after the other; the first that fails ends the request.`,
         body: CompletionRequest,
         examples: OPENAI_COMPLETION,
         answer: Completion,

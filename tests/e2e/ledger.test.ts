@@ -24,10 +24,14 @@ interface Entry {
 }
 
 const OPENAI = "/v1/chat/completions";
+const COMPLETIONS = "/v1/completions";
 const OLLAMA = "/api/chat";
 const tools = [{ type: "function", function: TOOL }];
 
-const KINDS = [whole, streamed, streamed, ollamaStreamed, aborted, failed, halfFailed, calledTool];
+const KINDS = [
+  ...[whole, streamed, streamed, ollamaStreamed, aborted, failed, halfFailed, calledTool],
+  severalPrompts,
+];
 
 async function whole(serve: Mlp, about: string): Promise<readonly Entry[]> {
   const prompt = `${about}\n/rehearse delay 5\n/rehearse say "one two three"`;
@@ -84,24 +88,38 @@ async function calledTool(serve: Mlp, about: string): Promise<readonly Entry[]> 
   return [first, second].map(({ requestId }) => ({ id: requestId, outcome: "done" }));
 }
 
+/** Three turns, the last of which fails. */
+async function severalPrompts(serve: Mlp, about: string): Promise<readonly Entry[]> {
+  const say = `${about}\n/rehearse delay 5\n/rehearse say "one two three"`;
+  const prompt = [say, say, `${about}\n/rehearse error agent_timeout "It dozed off."`];
+  const answer = await ask(serve, COMPLETIONS, { body: { model: "cursor-agent", prompt } });
+  expect(answer.status).toBe(504);
+  const { requestId: id } = answer;
+  return [
+    { id, outcome: "done" },
+    { id: `${id}.2`, outcome: "done" },
+    { id: `${id}.3`, outcome: "timeout" },
+  ];
+}
+
 test("every request has one id, one start and one end, the same at client, provider and agent", async () => {
   const { serve, agent, bridge } = trio;
   const crowd = async (first: number): Promise<readonly Entry[]> => {
-    const requests = Array.from({ length: 48 }, async (_, index) => {
+    const requests = Array.from({ length: 54 }, async (_, index) => {
       const kind = KINDS[index % KINDS.length];
       return (await kind?.(serve, `Request ${first + index}.`)) ?? [];
     });
     return (await Promise.all(requests)).flat();
   };
   // In two crowds: one key may have 64 turns open.
-  const client = [...(await crowd(0)), ...(await crowd(48))];
-  expect(client).toHaveLength(96 + 12);
+  const client = [...(await crowd(0)), ...(await crowd(54))];
+  expect(client).toHaveLength(108 + 12 + 24);
 
   const lost = await loseTheAgent(client.length);
   const ledger = [...client, ...lost];
   const ids = ledger.map(({ id }) => id).toSorted();
   expect(new Set(ids).size).toBe(ledger.length);
-  for (const id of ids) expect(id).toMatch(/^req_[\w-]{20,}$/);
+  for (const id of ids) expect(id).toMatch(/^req_[\w-]{20,}(?:\.[23])?$/);
 
   // The provider: one end for each, and the end that the client saw.
   await untilAll(serve, "turn ended", ids.length);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { AppError } from "../../src/core/error.ts";
 import type { TurnResult } from "../../src/core/event.ts";
 import { createRetryGuard, repeatOf } from "../../src/engine/retries.ts";
-import type { Attempt } from "../../src/engine/retries.ts";
+import type { Attempt, Ending, RetryGuard } from "../../src/engine/retries.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 
 const result: TurnResult = {
@@ -188,5 +188,106 @@ describe("answers that are remembered", () => {
     }
     const last = guard.find(attempt({ fingerprint: "f49", retryCount: 1 }));
     expect(await guard.whenEnded(last!)).toEqual({ result: large });
+  });
+});
+
+describe("a request of several turns", () => {
+  /** One turn after the other; `endings` of those that have begun. */
+  function listOf(guard: RetryGuard, ...endings: readonly (Ending | undefined)[]) {
+    const list = guard.openList();
+    const memories = endings.map((ending, index) => {
+      const memory = guard.remember(attempt({ fingerprint: `f #${index + 1}`, list }));
+      memory.started = true;
+      if (ending !== undefined) guard.end(memory, ending);
+      return memory;
+    });
+    return { list, memories };
+  }
+  const again = (place: number, fields: Partial<Attempt> = {}) =>
+    attempt({ fingerprint: `f #${place}`, ...fields });
+
+  test("that failed is heard of again for eight seconds, what was answered as well", () => {
+    const { guard, clock } = setUp();
+    const { list, memories } = listOf(guard, { result }, { error: failure });
+    // However long ago the first was.
+    clock.advance(20_000);
+    expect(guard.find(again(1))).toBeUndefined();
+    guard.endList(list, true);
+    clock.advance(8_000);
+    expect(guard.find(again(1))).toBe(memories[0]);
+    expect(guard.find(again(2))).toBe(memories[1]);
+    clock.advance(1);
+    expect(guard.find(again(1))).toBeUndefined();
+    expect(guard.find(again(2))).toBeUndefined();
+  });
+
+  test("that succeeded may be asked again at once", () => {
+    const { guard } = setUp();
+    const { list } = listOf(guard, { result }, { result });
+    guard.endList(list, false);
+    expect(guard.find(again(1))).toBeUndefined();
+    expect(guard.find(again(1, { retryCount: 1 }))).toBeDefined();
+  });
+
+  test("that its client ended has its answers heard again, and the turn that was stopped run anew", () => {
+    const { guard } = setUp();
+    const stopped = new AppError("client_cancelled", "hung up");
+    const { list, memories } = listOf(guard, { result }, { error: stopped });
+    guard.endList(list, true);
+    expect(guard.find(again(1))).toBe(memories[0]);
+    expect(guard.find(again(2))).toBeUndefined();
+  });
+
+  test("keeps all of them for its retries while one runs, and a minute from its end", () => {
+    const { guard, clock } = setUp(3);
+    const { list, memories } = listOf(guard, { result }, { result }, undefined);
+    clock.advance(60_001);
+    for (let index = 0; index < 50; index += 1) {
+      const other = guard.remember(attempt({ fingerprint: `other ${index}` }));
+      other.started = true;
+      guard.end(other, { result });
+    }
+    const retry = { retryCount: 1 };
+    expect([1, 2, 3].map((place) => guard.find(again(place, retry)))).toEqual(memories);
+    guard.end(memories[2]!, { result });
+    guard.endList(list, false);
+    clock.advance(60_000);
+    expect(guard.find(again(1, retry))).toBe(memories[0]);
+    clock.advance(1);
+    expect([1, 2, 3].map((place) => guard.find(again(place, retry)))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test("that only repeats another does not keep its failure for longer", () => {
+    const { guard, clock } = setUp();
+    guard.endList(listOf(guard, { result }, { error: failure }).list, true);
+    clock.advance(5_000);
+    const repeating = guard.openList();
+    expect(guard.find(again(1, { list: repeating }))).toBeDefined();
+    expect(guard.find(again(2, { list: repeating }))).toBeDefined();
+    guard.endList(repeating, true);
+    clock.advance(3_001);
+    expect(guard.find(again(1))).toBeUndefined();
+  });
+
+  test("that goes on where another failed keeps what it heard of that one together with its own", () => {
+    const { guard, clock } = setUp();
+    const first = listOf(guard, { result });
+    guard.endList(first.list, true);
+    clock.advance(5_000);
+    const { list } = first;
+    const next = guard.openList();
+    expect(guard.find(again(1, { list: next }))).toBe(first.memories[0]);
+    const own = guard.remember(again(2, { list: next }));
+    own.started = true;
+    clock.advance(30_000);
+    guard.end(own, { error: failure });
+    guard.endList(next, true);
+    expect(guard.find(again(1))).toBe(first.memories[0]);
+    expect(guard.find(again(2))).toBe(own);
+    expect(list.turns.size + next.turns.size).toBe(0);
   });
 });

@@ -114,16 +114,18 @@ describe("completions", () => {
   });
 
   test.each([
-    [{ prompt: ["a", "b"] }, "prompt"],
     [{ prompt: [1, 2] }, "prompt"],
     [{ prompt: "a", n: 2 }, "n"],
     [{ prompt: "a", best_of: 2 }, "best_of"],
-  ])("that would be several runs or tokens are refused: %j", async (fields, param) => {
-    const before = chatty.turns.length;
-    const error = await failureOf(client.completions.create({ model: "chatty", ...fields }));
-    expect(error).toMatchObject({ status: 400, param, code: "unsupported" });
-    expect(chatty.turns).toHaveLength(before);
-  });
+  ])(
+    "that would be several answers to one prompt, or tokens, are refused: %j",
+    async (fields, param) => {
+      const before = chatty.turns.length;
+      const error = await failureOf(client.completions.create({ model: "chatty", ...fields }));
+      expect(error).toMatchObject({ status: 400, param, code: "unsupported" });
+      expect(chatty.turns).toHaveLength(before);
+    },
+  );
 
   test("that fail in mid-stream make the client throw, after what was said", async () => {
     const stream = await client.completions.create({

@@ -27,8 +27,8 @@ interface GoldenAnswer {
   readonly turn: unknown;
   /** Absent when this request is never streamed. */
   readonly stream?: StreamEncoder;
-  /** Absent when this request has no whole answer. */
-  whole?(result: TurnResult): unknown;
+  /** Absent when this request has no whole answer. `before`: the earlier ones, where the events end more than once. */
+  whole?(result: TurnResult, before: readonly TurnResult[]): unknown;
 }
 
 export interface GoldenSuite {
@@ -98,11 +98,13 @@ function declareCase(suite: GoldenSuite, name: string): void {
   test("answers whole", async () => {
     const events = await readEvents(path("events.jsonl"));
     const answer = await open();
-    const result = events && joinEvents(events);
+    const results = events === undefined ? [] : splitAnswers(events).map(joinEvents);
+    const result = results.pop();
     if (result === undefined || answer.whole === undefined) {
       return expect(await Bun.file(path("whole.json")).exists()).toBe(false);
     }
-    const whole = answer.whole(result);
+    const before = results.filter((each) => each !== undefined);
+    const whole = answer.whole(result, before);
     await expectJson(path("whole.json"), whole);
     suite.checkWhole?.(structuredClone(whole));
   });
@@ -140,6 +142,18 @@ function toError(error: { code: string; message: string; param?: string }): AppE
   if (!isErrorCode(error.code)) throw new Error(`no such error code: ${error.code}`);
   const details = error.param === undefined ? {} : { param: error.param };
   return new AppError(error.code, error.message, details);
+}
+
+/** One for each `finish`, and the rest, if there is one. */
+function splitAnswers(lines: readonly EventLine[]): EventLine[][] {
+  const answers: EventLine[][] = [];
+  let ended = true;
+  for (const line of lines) {
+    if (ended) answers.push([]);
+    answers.at(-1)?.push(line);
+    ended = "type" in line && line.type === "finish";
+  }
+  return answers;
 }
 
 /** The events put together, or undefined when they end in an error. */

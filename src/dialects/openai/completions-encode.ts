@@ -1,7 +1,7 @@
 // `TurnEvent`s → answers of the completions route (OpenAI API reference, legacy completions), whole and streamed. Plain
 // text is all there is: what an agent thought has no place in it, and tools are never offered.
 
-import type { FinishEvent, FinishReason, TurnResult } from "../../core/event.ts";
+import type { FinishEvent, FinishReason, TurnResult, Usage } from "../../core/event.ts";
 import type { AnswerMeta, StreamEncoder } from "../../core/stream.ts";
 import { SSE_DONE, sseComment, sseData } from "../../wire/sse.ts";
 import type { Completion } from "./completions-schema.ts";
@@ -13,36 +13,44 @@ type CompletionReason = Exclude<FinishReason, "tool_calls">;
 export interface CompletionStreamOptions {
   /** The client asked for the chunk of usage. It is sent if the usage is known. */
   readonly includeUsage: boolean;
-  /** What the answer begins with: the prompt, or "". */
-  readonly echo: string;
+  /** What the answer to each prompt begins with: the prompt, or "". */
+  readonly echoes: readonly string[];
 }
 
 const HEARTBEAT = sseComment("keep-alive");
 
 /**
- * A first chunk at once, with the echo or empty; then the text; one chunk with the reason of the end; the usage in a
- * chunk without choices; `[DONE]`. A failure is the last frame: no `choices`, and no `[DONE]` after it.
+ * A first chunk at once, with the echo or empty; then the text; one chunk with the reason of the end. The same of the
+ * next prompt, whose events follow the `finish` of the one before. At the end the usage of all in a chunk without
+ * choices; `[DONE]`. A failure is the last frame: no `choices`, and no `[DONE]` after it.
  */
 export function createCompletionStream(
   meta: AnswerMeta,
-  options: CompletionStreamOptions,
+  { includeUsage, echoes }: CompletionStreamOptions,
 ): StreamEncoder {
+  let index = 0;
+  const usages: (Usage | undefined)[] = [];
   const start = JSON.stringify(frameOf(meta)).slice(0, -1);
   /** `choices` is JSON text, and so is whatever follows it. */
   const chunk = (choices: string) => sseData(`${start},"choices":${choices}}`);
   const text = (text: string, reason: CompletionReason | null = null) =>
     chunk(
-      `[{"text":${JSON.stringify(text)},"index":0,"logprobs":null,"finish_reason":${JSON.stringify(reason)}}]`,
+      `[{"text":${JSON.stringify(text)},"index":${index},"logprobs":null,"finish_reason":${JSON.stringify(reason)}}]`,
     );
 
   function finish({ reason, usage }: FinishEvent): string {
     const end = text("", reasonOf(reason));
-    if (!options.includeUsage || usage === undefined) return end + SSE_DONE;
-    return end + chunk(`[],"usage":${JSON.stringify(encodeUsage(usage))}`) + SSE_DONE;
+    usages.push(usage);
+    index += 1;
+    const echo = echoes[index];
+    if (echo !== undefined) return end + text(echo);
+    const total = includeUsage ? totalOf(usages) : undefined;
+    if (total === undefined) return end + SSE_DONE;
+    return end + chunk(`[],"usage":${JSON.stringify(encodeUsage(total))}`) + SSE_DONE;
   }
 
   return {
-    start: () => text(options.echo),
+    start: () => text(echoes[0] ?? ""),
     event: (event) => {
       if (event.type === "finish") return finish(event);
       return event.type === "text-delta" && event.text !== "" ? text(event.text) : "";
@@ -52,15 +60,41 @@ export function createCompletionStream(
   } satisfies StreamEncoder;
 }
 
-/** `echo`: what the text begins with, or "". `usage` is left out when it is not known. */
-export function encodeCompletion(result: TurnResult, meta: AnswerMeta, echo: string): Completion {
-  const { finish, text } = result;
+/** `echoes`: what each text begins with, or "". `usage` is left out when it is not known of all. */
+export function encodeCompletion(
+  results: readonly TurnResult[],
+  meta: AnswerMeta,
+  echoes: readonly string[],
+): Completion {
+  const usage = totalOf(results.map(({ finish }) => finish.usage));
   return {
     ...frameOf(meta),
-    choices: [
-      { text: echo + text, index: 0, logprobs: null, finish_reason: reasonOf(finish.reason) },
-    ],
-    ...(finish.usage && { usage: encodeUsage(finish.usage) }),
+    choices: results.map(({ text, finish }, index) => ({
+      text: (echoes[index] ?? "") + text,
+      index,
+      logprobs: null,
+      finish_reason: reasonOf(finish.reason),
+    })),
+    ...(usage && { usage: encodeUsage(usage) }),
+  };
+}
+
+/** Unknown where one of them is: half a count is worse than none. */
+function totalOf(usages: readonly (Usage | undefined)[]): Usage | undefined {
+  return usages.reduce((total, usage) => total && usage && sumOf(total, usage));
+}
+
+function sumOf(one: Usage, other: Usage): Usage {
+  const sum = (field: "reasoningTokens" | "cachedTokens") => {
+    const tokens = (one[field] ?? 0) + (other[field] ?? 0);
+    return one[field] === undefined && other[field] === undefined ? {} : { [field]: tokens };
+  };
+  return {
+    promptTokens: one.promptTokens + other.promptTokens,
+    completionTokens: one.completionTokens + other.completionTokens,
+    ...sum("reasoningTokens"),
+    ...sum("cachedTokens"),
+    ...((one.estimated === true || other.estimated === true) && { estimated: true }),
   };
 }
 

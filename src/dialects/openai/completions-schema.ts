@@ -32,8 +32,9 @@ export const CompletionRequest = open(
         Type.Array(Type.Array(Type.Integer())),
       ]),
       {
-        description: "One text. Several texts, and tokens, are refused.",
-        examples: ["def add(a, b):"],
+        description:
+          "One text, or up to 20, which are answered one after the other, each by a turn of its own. Tokens are refused.",
+        examples: ["def add(a, b):", ["One, two,", "Red, green,"]],
       },
     ),
     suffix: maybe(Suffix),
@@ -70,7 +71,7 @@ const FinishReason = Type.Union(
 
 const Choice = {
   text: Type.String({ examples: ["\n    return a + b"] }),
-  index: Type.Literal(0),
+  index: Type.Integer({ minimum: 0, description: "Of the prompt, from 0.", examples: [0] }),
   logprobs: Type.Null(),
 };
 
@@ -86,11 +87,11 @@ export const Completion = closed(
     ...COMPLETION_FIELDS,
     choices: Type.Array(closed({ ...Choice, finish_reason: FinishReason }), {
       minItems: 1,
-      maxItems: 1,
+      description: "One for each prompt, in their order.",
     }),
     usage: Type.Optional(ChatUsage),
   },
-  { title: "Completion" },
+  { title: "Completion", description: "`usage` is that of all prompts together." },
 );
 export type Completion = Static<typeof Completion>;
 
@@ -105,7 +106,8 @@ export const CompletionChunk = closed(
   },
   {
     title: "CompletionChunk",
-    description: "The data of one server-sent event. The last event's data is `[DONE]`.",
+    description:
+      "The data of one server-sent event. Of several prompts, all chunks of one come before those of the next. The last event's data is `[DONE]`.",
   },
 );
 export type CompletionChunk = Static<typeof CompletionChunk>;

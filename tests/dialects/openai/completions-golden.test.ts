@@ -34,7 +34,7 @@ runGoldenSuite({
     return {
       turn,
       stream: createCompletionStream(meta, turn),
-      whole: (result) => encodeCompletion(result, meta, turn.echo),
+      whole: (result, before) => encodeCompletion([...before, result], meta, turn.echoes),
     };
   },
   checkMessage: checkMessages(CompletionChunk),
