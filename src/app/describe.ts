@@ -60,6 +60,7 @@ function groupsOf(
       kept: inert("kept"),
       buffers: inert("buffers"),
       onLateRefusal: inert("onLateRefusal"),
+      onStreamEnd: inert("onStreamEnd"),
       catalog: inert("catalog"),
       metrics: inert("metrics"),
       health: inert("health"),

@@ -9,6 +9,7 @@ import { guarded } from "../http/app.ts";
 import type { RouteGroup } from "../http/app.ts";
 import type { Refusal } from "../http/gate.ts";
 import type { Health } from "../http/health.ts";
+import type { RequestWatch } from "../http/request-watch.ts";
 import { healthRoutes, metricsRoutes } from "../http/routes-health.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { createInference } from "../http/inference.ts";
@@ -33,6 +34,7 @@ interface RouteParts {
   readonly engine: Engine;
   readonly buffers: Buffers;
   readonly onLateRefusal: (refusal: Refusal) => void;
+  readonly onStreamEnd: RequestWatch["streamEnded"];
   readonly catalog: Catalog;
   readonly visits: Visits;
   readonly documents: DocumentDeps;
@@ -46,7 +48,18 @@ export function routeGroups(
     ProviderParts,
     "config" | "current" | "system" | "sessions" | "keys" | "trail" | "administration" | "link"
   >,
-  { engine, kept, buffers, catalog, visits, documents, metrics, health, onLateRefusal }: RouteParts,
+  {
+    engine,
+    kept,
+    buffers,
+    catalog,
+    visits,
+    documents,
+    metrics,
+    health,
+    onLateRefusal,
+    onStreamEnd,
+  }: RouteParts,
 ): readonly RouteGroup[] {
   const { config, system, sessions, keys, administration } = parts;
   const { clock } = system;
@@ -61,6 +74,7 @@ export function routeGroups(
     metrics,
     buffers,
     onLateRefusal,
+    onStreamEnd,
     streams: config.provider.enable_streaming,
     maxTokens: () => parts.current().limits.max_tokens,
     promptHash: (body) => parts.trail.promptHash(body),

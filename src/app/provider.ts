@@ -118,10 +118,8 @@ export async function openProvider(parts: ProviderParts): Promise<Provider> {
     documents,
     metrics,
     health,
-    onLateRefusal: (refusal) => {
-      onRefusal(refusal);
-      watch.endedLate(refusal);
-    },
+    onLateRefusal: (refusal) => onRefusal(refusal),
+    onStreamEnd: (visit, end) => watch.streamEnded(visit, end),
   });
   const audited = refusalListener(trail, system.clock);
   const onRefusal = (refusal: Refusal): void => {

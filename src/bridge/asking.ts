@@ -35,7 +35,7 @@ export interface Asking {
   endAll(error: AppError, tell: boolean): readonly TurnEffect[];
 }
 
-export function createAsking({ limits, counters }: HalfLink): Asking {
+export function createAsking({ limits, readsParts, counters }: HalfLink): Asking {
   const turns = new Map<string, AskedTurn>();
   const recent = createRecentIds(RECENT);
 
@@ -49,6 +49,7 @@ export function createAsking({ limits, counters }: HalfLink): Asking {
     const { id } = frame;
     const refuse = (error: AppError): readonly TurnEffect[] => [{ type: "over", id, error }];
     if (turns.size >= limits().turns) return refuse(busy());
+    if (hasParts(frame) && !readsParts()) return refuse(tooOldForParts());
     const text = encodeFrame(frame);
     const most = limits().invoke_bytes;
     if (frameBytes(text) > most) {
@@ -133,6 +134,17 @@ export function createAsking({ limits, counters }: HalfLink): Asking {
     cancel,
     endAll,
   };
+}
+
+function hasParts(frame: AskFrame): boolean {
+  if (frame.type !== "tool_results") return false;
+  return Array.isArray(frame.message) || frame.results.some(({ content }) => Array.isArray(content));
+}
+
+/** Whoever asked then sends the whole conversation as a new turn, and images are old in those. */
+function tooOldForParts(): AppError {
+  const message = "The other end takes no images with tool results: send the message again.";
+  return new AppError("parked_turn_unknown", message);
 }
 
 function busy(): AppError {

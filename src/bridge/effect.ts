@@ -106,6 +106,8 @@ export const NO_EFFECTS: readonly never[] = [];
 /** What one half of a link needs to know of the whole. */
 export interface HalfLink {
   readonly limits: () => WireLimits;
+  /** Whether the peer reads results in parts: see `TOOL_RESULT_PARTS`. */
+  readonly readsParts: () => boolean;
   readonly counters: LinkCounters;
 }
 

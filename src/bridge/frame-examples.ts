@@ -23,7 +23,13 @@ export const FRAME_EXAMPLES: Examples = {
     label: "my laptop",
     connector: "openai",
     models: [MODEL],
-    capabilities: { stream: true, tools: true, images: false, embeddings: false },
+    capabilities: {
+      stream: true,
+      tools: true,
+      images: false,
+      embeddings: false,
+      tool_result_parts: true,
+    },
     requested_scopes: ["inference", "tools"],
   },
   welcome: {
@@ -36,6 +42,7 @@ export const FRAME_EXAMPLES: Examples = {
       turns: 1000,
     },
     version: "0.1.0",
+    capabilities: { tool_result_parts: true },
     session: SESSION,
   },
   session: {

@@ -2,7 +2,7 @@
 // document. Shapes only: who may say what is in direction.ts, what a turn looks like inside is in payload.ts.
 
 import { type Static, Type } from "@sinclair/typebox";
-import { Payload, ToolCallDelta, ToolResults, WholeChoice } from "./payload.ts";
+import { Payload, ResultsMessage, ToolCallDelta, ToolResults, WholeChoice } from "./payload.ts";
 import { closed, Count, described, oneOf } from "./shape.ts";
 
 /** The number that `hello` states: this is mlp.v1. */
@@ -46,6 +46,10 @@ export const WireUsage = closed({
 });
 export type WireUsage = Static<typeof WireUsage>;
 
+const Capabilities = Type.Record(Type.String({ maxLength: 64 }), Type.Boolean(), {
+  maxProperties: 64,
+});
+
 const FinishReason = oneOf("stop", "length", "tool_calls", "content_filter");
 
 /** First word of whoever dials in. All of it is a claim. */
@@ -57,7 +61,10 @@ export const HelloFrame = closed({
   label: Name,
   connector: Type.Optional(Name),
   models: Models,
-  capabilities: Type.Record(Type.String({ maxLength: 64 }), Type.Boolean(), { maxProperties: 64 }),
+  capabilities: described(
+    Capabilities,
+    "What its models can do, and what of this protocol it understands. Unknown names are ignored.",
+  ),
   requested_scopes: described(Scopes, "A wish: what is granted is in the session's record."),
   session_token: Type.Optional(
     described(Token, "An agent's: resumes its session without a new approval."),
@@ -86,6 +93,12 @@ export const WelcomeFrame = closed({
   link_id: Id,
   limits: WireLimits,
   version: Type.Optional(Name),
+  capabilities: Type.Optional(
+    described(
+      Capabilities,
+      "What of this protocol the hub understands: said only of what `hello` named, so that nobody gets a field it does not know.",
+    ),
+  ),
   session: Type.Optional(described(Id, "To an agent: its session's id.")),
   session_count: Type.Optional(
     described(
@@ -154,7 +167,7 @@ export const ToolResultsFrame = closed({
   model: Name,
   stream: Type.Boolean(),
   results: ToolResults,
-  message: Type.Optional(described(Type.String(), "What the user wrote beside the results.")),
+  message: Type.Optional(ResultsMessage),
   requested_scopes: Type.Optional(Scopes),
   deadline_ms: Count,
 });

@@ -3,6 +3,7 @@
 import { isScope, type Scope } from "../core/session.ts";
 import type { Turn } from "../core/turn.ts";
 import type { AskFrame } from "./frame.ts";
+import { fromResultContent, toResultContent } from "./message.ts";
 import { present } from "./present.ts";
 import { fromPayload, toPayload } from "./request.ts";
 
@@ -39,11 +40,11 @@ export function askFrame(turn: Turn, asker: Asker): AskFrame {
     results: request.results.map((result) =>
       present({
         tool_call_id: result.toolCallId,
-        content: result.content,
+        content: toResultContent(result.content),
         is_error: result.isError,
       }),
     ),
-    ...(request.message !== undefined && { message: request.message }),
+    ...(request.message !== undefined && { message: toResultContent(request.message) }),
     requested_scopes: scopes,
     deadline_ms: turn.deadlineMs,
   };
@@ -60,12 +61,12 @@ export function turnOf(frame: AskFrame): Turn {
   const results = frame.results.map((result) =>
     present({
       toolCallId: result.tool_call_id,
-      content: result.content,
+      content: fromResultContent(result.content),
       isError: result.is_error,
     }),
   );
   const { model, stream, resumes, message } = frame;
-  const said = message === undefined ? {} : { message };
+  const said = message === undefined ? {} : { message: fromResultContent(message) };
   const request = { kind: "resume", model, stream, resumes, results, ...said } as const;
   return { ...turn, scopes: frame.requested_scopes ?? [], request };
 }

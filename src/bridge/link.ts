@@ -16,6 +16,7 @@ import { fromWireError, linkLost, toWireError } from "./failure.ts";
 import type { Frame, HelloFrame, WelcomeFrame, WireLimits } from "./frame.ts";
 import { PROTOCOL_VERSION } from "./frame.ts";
 import { createLiveness, type LinkTimes, type Verdict } from "./liveness.ts";
+import { TOOL_RESULT_PARTS } from "./payload.ts";
 import { present } from "./present.ts";
 import { createTurns, type TurnStep } from "./turns.ts";
 
@@ -44,8 +45,12 @@ export interface Link {
 export function createLink(config: LinkConfig): Link {
   let phase: LinkPhase = "new";
   let limits = config.limits;
+  let readsParts = false;
   const counters: LinkCounters = { late: 0, unknown: 0 };
-  const turns = createTurns({ limits: () => limits, counters }, config.livesElsewhere);
+  const turns = createTurns(
+    { limits: () => limits, readsParts: () => readsParts, counters },
+    config.livesElsewhere,
+  );
   const liveness = createLiveness(config.times);
 
   function step(input: LinkInput): readonly LinkEffect[] {
@@ -99,7 +104,7 @@ export function createLink(config: LinkConfig): Link {
 
   function accept(input: AcceptInput): readonly LinkEffect[] {
     phase = "open";
-    const text = encodeFrame(welcomeFrame(input, limits));
+    const text = encodeFrame(welcomeFrame(input, limits, readsParts));
     return [{ type: "send", text }, ...judge(liveness.watch(input.at), input.at)];
   }
 
@@ -132,6 +137,7 @@ export function createLink(config: LinkConfig): Link {
       case "welcome":
         phase = "open";
         ({ limits } = frame);
+        readsParts = frame.capabilities?.[TOOL_RESULT_PARTS] === true;
         return [{ type: "welcome", frame }, ...judge(liveness.watch(at), at)];
       case "error":
         return [{ type: "complaint", error: fromWireError(frame.error) }];
@@ -148,6 +154,7 @@ export function createLink(config: LinkConfig): Link {
       return close(CLOSE.forbidden, `this secret is for a link as ${config.peer}`);
     }
     phase = "admitting";
+    readsParts = frame.capabilities[TOOL_RESULT_PARTS] === true;
     return [{ type: "hello", frame }];
   }
 
@@ -226,12 +233,17 @@ type Spoken = Exclude<Frame, { type: "ping" | "pong" }>;
 
 type AcceptInput = Extract<TimedInput, { type: "accept" }>;
 
-function welcomeFrame(input: AcceptInput, limits: WireLimits): WelcomeFrame {
+function welcomeFrame(
+  input: AcceptInput,
+  limits: WireLimits,
+  peerReadsParts: boolean,
+): WelcomeFrame {
   return present({
     type: "welcome" as const,
     link_id: input.linkId,
     version: input.version,
     limits,
+    capabilities: peerReadsParts ? { [TOOL_RESULT_PARTS]: true } : undefined,
     session: input.session,
     session_count: input.sessionCount,
   });

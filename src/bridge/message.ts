@@ -65,6 +65,20 @@ function fromContent(content: WireContent): readonly Part[] {
   return content.map(fromPart);
 }
 
+/** Content of a tool's result, or what came with it: text alone is a string, and none is an empty one. */
+export function toResultContent(parts: readonly Part[]): WireContent {
+  let text = "";
+  for (const part of parts) {
+    if (part.type !== "text") return parts.map(toPart);
+    text += part.text;
+  }
+  return text;
+}
+
+export function fromResultContent(content: WireContent): readonly Part[] {
+  return content === "" ? [] : fromContent(content);
+}
+
 function toPart(part: Part): WirePart {
   if (part.type === "text") return { type: "text", text: part.text };
   const url = part.type === "image" ? `data:${part.mediaType}${BASE64_MARK}${part.data}` : part.url;

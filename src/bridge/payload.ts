@@ -3,7 +3,7 @@
 
 import { type Static, Type } from "@sinclair/typebox";
 import type { JsonObject } from "../core/json.ts";
-import { closed, Count, oneOf } from "./shape.ts";
+import { closed, Count, described, oneOf } from "./shape.ts";
 
 /** JSON that is not ours to read: bounded in depth when decoded, never merged into anything. */
 const OpenJson = Type.Unsafe<JsonObject>(Type.Object({}, { additionalProperties: true }));
@@ -15,7 +15,7 @@ const WirePart = Type.Union([
 export type WirePart = Static<typeof WirePart>;
 
 /** A string is one text part. */
-const Content = Type.Union([Type.String(), Type.Array(WirePart, { maxItems: 4096 })]);
+export const Content = Type.Union([Type.String(), Type.Array(WirePart, { maxItems: 4096 })]);
 export type WireContent = Static<typeof Content>;
 
 const WireToolCall = closed({
@@ -125,10 +125,20 @@ export const Payload = Type.Union([
 ]);
 export type Payload = Static<typeof Payload>;
 
+/** The capability by which a peer says that it reads `tool_results` whose content is in parts. */
+export const TOOL_RESULT_PARTS = "tool_result_parts";
+const PARTS_NOTE = `Text alone is a string. Parts, for images, only towards a peer whose greeting has the capability \`${TOOL_RESULT_PARTS}\`.`;
+
+/** What the user sent beside the results. */
+export const ResultsMessage = described(
+  Content,
+  `What the user sent beside the results. ${PARTS_NOTE}`,
+);
+
 export const ToolResults = Type.Array(
   closed({
     tool_call_id: Type.String({ maxLength: 256 }),
-    content: Type.String(),
+    content: described(Content, PARTS_NOTE),
     is_error: Type.Optional(Type.Boolean()),
   }),
   { maxItems: 4096 },

@@ -12,6 +12,7 @@ import { createDialler, type DialState, type OpenSocket, type SocketOwner } from
 import { type HelloFrame, PROTOCOL_VERSION } from "./frame.ts";
 import { DEFAULT_TIMES, type LinkTimes } from "./liveness.ts";
 import { createMirror } from "./mirror.ts";
+import { TOOL_RESULT_PARTS } from "./payload.ts";
 import type { Serve } from "./serving.ts";
 import { CONNECT_MS, linkLimits } from "./settings.ts";
 
@@ -184,7 +185,7 @@ function helloFrame(name: string): HelloFrame {
     agent_id: name,
     label: name,
     models: [],
-    capabilities: {},
+    capabilities: { [TOOL_RESULT_PARTS]: true },
     requested_scopes: [],
   };
 }

@@ -11,6 +11,7 @@ import { createDialler, type DialState, type OpenSocket, type SocketOwner } from
 import { CLOSE } from "./effect.ts";
 import { type HelloFrame, PROTOCOL_VERSION, type SessionFrame } from "./frame.ts";
 import { DEFAULT_TIMES, type LinkTimes } from "./liveness.ts";
+import { TOOL_RESULT_PARTS } from "./payload.ts";
 import type { Serve } from "./serving.ts";
 import { sessionOf, toModelEntry } from "./session-frame.ts";
 import { CONNECT_MS, linkLimits } from "./settings.ts";
@@ -247,6 +248,7 @@ function helloFrame({ info }: Agent, token: string | undefined): HelloFrame {
       tools: has("tools"),
       images: has("vision"),
       embeddings: has("embedding"),
+      [TOOL_RESULT_PARTS]: true,
     },
     requested_scopes: [...info.requestedScopes],
   };

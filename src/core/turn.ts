@@ -101,9 +101,10 @@ export interface EmbeddingRequest {
 /** What a dialect's decoder returns. */
 export type TurnRequest = ChatRequest | CompletionRequest | EmbeddingRequest;
 
+/** What came of one of the agent's calls. Texts side by side in `content` are one; a tool that said nothing has none. */
 export interface ToolResult {
   readonly toolCallId: string;
-  readonly content: string;
+  readonly content: readonly Part[];
   readonly isError?: boolean;
 }
 
@@ -115,8 +116,11 @@ export interface ResumeRequest {
   /** The id of the parked turn. */
   readonly resumes: string;
   readonly results: readonly ToolResult[];
-  /** What the user wrote beside the results. An agent that cannot pass it on throws `parked_turn_unknown`. */
-  readonly message?: string;
+  /**
+   * What the user sent beside the results; also where many clients put the images of a result. An agent that cannot
+   * pass it on throws `parked_turn_unknown`.
+   */
+  readonly message?: readonly Part[];
 }
 
 /** One request to an agent. Ids are unguessable and never used twice. */

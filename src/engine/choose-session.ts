@@ -28,16 +28,18 @@ export interface Choice {
 /** @throws AppError model_not_found, session_*, consent_required, no_active_session */
 export function chooseSession(wanted: Wanted, sessions: readonly Session[]): Choice {
   refuseForeignModel(wanted);
-  const visible = sessions.filter(
-    (session) =>
-      wanted.allowedSessions === null || wanted.allowedSessions.includes(session.sessionId),
-  );
+  const { allowedSessions } = wanted;
+  const visible =
+    allowedSessions === null
+      ? sessions
+      : sessions.filter(({ sessionId }) => allowedSessions.includes(sessionId));
   if (wanted.pin !== undefined) return choosePinned(wanted, visible, wanted.pin);
 
-  const fitting = visible
-    .filter(isListed)
-    .map((session) => ({ session, model: modelOf(session, wanted.target) }))
-    .filter((choice): choice is Choice => choice.model !== undefined);
+  const fitting: Choice[] = [];
+  for (const session of visible) {
+    const model = isListed(session) ? modelOf(session, wanted.target) : undefined;
+    if (model !== undefined) fitting.push({ session, model });
+  }
   const ready = fitting.filter(({ session }) => session.status === "active" && session.connected);
   if (ready.length > 0)
     return best(wanted.target.model === undefined ? ofFirstAgent(ready, wanted.target) : ready);
@@ -147,32 +149,32 @@ export function scopesFor(request: TurnRequest): readonly Scope[] {
  * @throws AppError unsupported
  */
 export function fitToModel(request: TurnRequest, model: Model): TurnRequest {
-  const can = new Set(model.capabilities);
+  const can = model.capabilities;
   refuseKind(request, can);
   const named = { ...request, model: model.id };
   if (named.kind !== "chat") return named;
-  if (!can.has("vision") && hasImage(named)) {
+  if (!can.includes("vision") && hasImage(named)) {
     throw new AppError("unsupported", "This model cannot see images.", { param: "messages" });
   }
-  if (named.tools === undefined || can.has("tools")) return named;
+  if (named.tools === undefined || can.includes("tools")) return named;
   const { tools: _tools, toolChoice: _toolChoice, ...rest } = named;
   return rest;
 }
 
 /** Autocomplete is refused here, before anything is counted or run: no agent is started at a keystroke. */
-function refuseKind(request: TurnRequest, can: ReadonlySet<Capability>): void {
-  if (request.kind === "embedding" && !can.has("embedding")) {
+function refuseKind(request: TurnRequest, can: readonly Capability[]): void {
+  if (request.kind === "embedding" && !can.includes("embedding")) {
     throw new AppError(
       "unsupported",
       "This model cannot make embeddings: choose one with the capability embedding.",
       { param: "model" },
     );
   }
-  if (request.kind !== "embedding" && can.has("embedding") && !can.has("completion")) {
+  if (request.kind !== "embedding" && can.includes("embedding") && !can.includes("completion")) {
     throw new AppError("unsupported", "This model makes embeddings only.", { param: "model" });
   }
   const gap = request.kind === "completion" ? fillInField(request) : undefined;
-  if (gap === undefined || can.has("insert")) return;
+  if (gap === undefined || can.includes("insert")) return;
   throw new AppError(
     "unsupported",
     "This model cannot fill in the middle: for autocomplete choose one with the capability insert, or switch it off.",

@@ -2,7 +2,7 @@
 // Always marked as estimated; never used where a real figure is known.
 
 import type { Usage } from "../core/event.ts";
-import type { Message, ResumeRequest, TurnRequest } from "../core/turn.ts";
+import type { Message, Part, ResumeRequest, TurnRequest } from "../core/turn.ts";
 
 const CHARACTERS_PER_TOKEN = 4;
 
@@ -31,17 +31,22 @@ export function promptCharacters(request: TurnRequest | ResumeRequest): number {
       return request.input.reduce((sum, text) => sum + text.length, 0);
     case "resume":
       return request.results.reduce(
-        (sum, result) => sum + result.content.length,
-        request.message?.length ?? 0,
+        (sum, { content }) => sum + textCharacters(content),
+        textCharacters(request.message ?? []),
       );
   }
 }
 
 function messageCharacters(message: Message): number {
-  let sum = 0;
-  for (const part of message.content) if (part.type === "text") sum += part.text.length;
+  let sum = textCharacters(message.content);
   if (message.role === "assistant") {
     for (const call of message.toolCalls ?? []) sum += call.name.length + call.arguments.length;
   }
+  return sum;
+}
+
+function textCharacters(parts: readonly Part[]): number {
+  let sum = 0;
+  for (const part of parts) if (part.type === "text") sum += part.text.length;
   return sum;
 }

@@ -16,7 +16,7 @@ export interface ParkedTurn {
 export interface ParkedTurns {
   park(turn: ParkedTurn): void;
   /**
-   * The parked turn whose results this request brings, all of them, with or without words of the user's beside them; it
+   * The parked turn whose results this request brings, all of them, with or without what the user sent beside them; it
    * is handed out once, to its own key, and not to a client that insists on another session.
    */
   claim(
@@ -27,6 +27,11 @@ export interface ParkedTurns {
   abandon(turn: ParkedTurn): void;
   forgetSession(sessionId: string): void;
   readonly size: number;
+}
+
+interface Brought {
+  readonly results: readonly ToolResult[];
+  readonly message: readonly Part[];
 }
 
 /** `limit`: how many turns are remembered; the oldest is forgotten first. */
@@ -70,7 +75,7 @@ export function createParkedTurns(limit: number): ParkedTurns {
       stream: request.stream,
       resumes: turn.turnId,
       results: results.filter((result) => turn.callIds.includes(result.toolCallId)),
-      ...(message !== "" && { message }),
+      ...(message.length > 0 && { message }),
     };
     return { turn, resume };
   }
@@ -91,14 +96,12 @@ export function createParkedTurns(limit: number): ParkedTurns {
 }
 
 /**
- * What follows the assistant's last message: results, and the user's words among and after them, a paragraph each.
- * `undefined` where there is more than a resumed turn can be told.
+ * What follows the assistant's last message: results, and what the user sent among and after them, each text a
+ * paragraph. `undefined` where there is more than a resumed turn can be told.
  */
-function broughtBy({
-  messages,
-}: ChatRequest): { readonly results: readonly ToolResult[]; readonly message: string } | undefined {
+function broughtBy({ messages }: ChatRequest): Brought | undefined {
   const results: ToolResult[] = [];
-  const texts: string[] = [];
+  const sent: Part[] = [];
   const last = messages.findLastIndex(({ role }) => role === "assistant");
   // Without the calls themselves nothing says what was written with the results.
   const from = last < 0 ? messages.findIndex(({ role }) => role === "tool") : last + 1;
@@ -106,20 +109,28 @@ function broughtBy({
     if (message.role === "tool") {
       results.push({
         toolCallId: message.toolCallId,
-        content: textOf(message.content),
+        content: joinTexts(message.content, ""),
         ...(message.isError === undefined ? {} : { isError: message.isError }),
       });
-    } else if (message.role === "user" && message.content.every(({ type }) => type === "text")) {
-      texts.push(...message.content.map(textIn));
-    } else return undefined;
+    } else if (message.role === "user") sent.push(...message.content.filter(saysSomething));
+    else return undefined;
   }
-  return { results, message: texts.filter((text) => text.trim() !== "").join("\n\n") };
+  return { results, message: joinTexts(sent, "\n\n") };
 }
 
-function textOf(parts: readonly Part[]): string {
-  return parts.map(textIn).join("");
+function saysSomething(part: Part): boolean {
+  return part.type !== "text" || part.text.trim() !== "";
 }
 
-function textIn(part: Part): string {
-  return part.type === "text" ? part.text : "";
+/** Texts side by side as one, and no empty ones. */
+function joinTexts(parts: readonly Part[], between: string): readonly Part[] {
+  const joined: Part[] = [];
+  for (const part of parts) {
+    if (part.type === "text" && part.text === "") continue;
+    const last = joined.at(-1);
+    if (part.type === "text" && last?.type === "text") {
+      joined[joined.length - 1] = { type: "text", text: last.text + between + part.text };
+    } else joined.push(part);
+  }
+  return joined;
 }

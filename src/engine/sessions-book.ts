@@ -17,6 +17,7 @@ export interface Attachment {
 
 /** A session and what only this process knows of it. `deadline` and the other moments are monotonic milliseconds. */
 export interface Entry {
+  /** Another one with every change; what turns count is counted in place, so that it is kept over an `await` as a copy only. */
   readonly record: StoredSession;
   /** Whether the store holds it: an embedded agent's session lives and dies with the process. */
   readonly kept: boolean;
@@ -42,7 +43,7 @@ export interface Book {
   findByToken(tokenHash: string): Entry | undefined;
   entries(): Iterable<Entry>;
   change(entry: Entry, patch: Partial<StoredSession>): void;
-  /** A change of what every turn changes: cheaper, since no token is among it. */
+  /** A change of what every turn changes: in place, since a copy of the record costs more than all else about it. */
   count(entry: Entry, patch: Counted): void;
   attach(entry: Entry, attachment: Attachment | undefined): void;
   view(entry: Entry): Session;
@@ -81,12 +82,7 @@ export function createBook(log: Log): Book {
   function view(entry: Entry): Session {
     const known = views.get(entry);
     if (known !== undefined) return known;
-    const { tokenHash: _tokenHash, ...rest } = entry.record;
-    const session = {
-      ...rest,
-      connected: entry.attachment !== undefined,
-      inFlight: entry.leases.size,
-    };
+    const session = shown(entry);
     views.set(entry, session);
     return session;
   }
@@ -94,7 +90,7 @@ export function createBook(log: Log): Book {
   return {
     add(record, { kept, seenAt, endedAt }) {
       const entry: Entry & { record: StoredSession } = {
-        record,
+        record: { ...record },
         kept,
         leases: new Set(),
         attachment: undefined,
@@ -135,7 +131,7 @@ export function createBook(log: Log): Book {
     },
 
     count(entry, patch) {
-      (entry as { record: StoredSession }).record = { ...entry.record, ...patch };
+      Object.assign(entry.record, patch);
       views.delete(entry);
     },
 
@@ -166,5 +162,29 @@ export function createBook(log: Log): Book {
         listeners.delete(own);
       };
     },
+  };
+}
+
+/** Field by field, and not a copy without the token: it is made anew at every turn. */
+function shown({ record, attachment, leases }: Entry): Session {
+  return {
+    sessionId: record.sessionId,
+    agentId: record.agentId,
+    label: record.label,
+    connector: record.connector,
+    status: record.status,
+    requestedScopes: record.requestedScopes,
+    scopes: record.scopes,
+    models: record.models,
+    createdAt: record.createdAt,
+    expiresAt: record.expiresAt,
+    lastActivityAt: record.lastActivityAt,
+    requestCount: record.requestCount,
+    tokenCount: record.tokenCount,
+    maxRequests: record.maxRequests,
+    maxTokens: record.maxTokens,
+    connected: attachment !== undefined,
+    inFlight: leases.size,
+    approvalHash: record.approvalHash,
   };
 }

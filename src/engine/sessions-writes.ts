@@ -58,7 +58,7 @@ export function createWrites({ store, clock, log, flushMs }: WritesDeps): Writes
     counts.delete(entry);
     moments.delete(entry);
     try {
-      await store.save(record);
+      await store.save({ ...record });
       unsaved.delete(entry);
       moment?.written.resolve();
     } catch (error) {

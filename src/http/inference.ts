@@ -51,6 +51,8 @@ export interface InferenceDeps {
   readonly onAnswered: (record: TurnRecord, bytes: number) => void;
   /** A stream that had begun ends in a refusal: no agent was started for the turn that was to come. */
   readonly onLateRefusal: (refusal: Refusal) => void;
+  /** A stream is over, however it ended. */
+  readonly onStreamEnd: (visit: Visit, end: TurnEnd) => void;
   readonly buffers: Buffers;
   /** Whether answers are streamed to those that ask for it. */
   readonly streams: boolean;
@@ -156,6 +158,7 @@ export function createInference(deps: InferenceDeps): Inference {
   }
 
   function streamed(end: TurnEnd, bytes: number, request: Request, visit: Visit): void {
+    deps.onStreamEnd(visit, end);
     recordAll(end, bytes, deps.onAnswered);
     if (end.outcome !== "done" && end.neverRan === true) {
       deps.onLateRefusal(lateRefusal(end.error, request, visit));

@@ -1,7 +1,8 @@
-// Tells metrics and traces of each request that comes to a port: when it begins, when its answer does. Knows what an
-// answer's headers say of it, and no more of either side.
+// Tells metrics and traces of each request that comes to a port: when it begins, when its answer does, and when a stream
+// is over. Knows what an answer's headers say of it, and no more of either side.
 
 import type { Clock } from "../core/ports.ts";
+import type { TurnEnd } from "../engine/run-turn.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Traces } from "../observe/traces.ts";
 import type { RouteNames } from "./route-names.ts";
@@ -23,19 +24,19 @@ export interface RequestWatch {
   answered(answer: WatchedAnswer): void;
   /** No agent was started, for this reason. `keyId`: "" where no key is known. */
   refused(code: string, keyId: string): void;
-  /** A stream that had begun ends without a turn. */
-  endedLate(request: Pick<WatchedAnswer, "requestId" | "path"> & { readonly method: string }): void;
+  /** Once for each stream: with the end of its last turn, or with what was refused in place of one. */
+  streamEnded(request: Pick<WatchedAnswer, "requestId" | "startedAt">, end: TurnEnd): void;
 }
 
 export interface WatchDeps {
   readonly clock: Clock;
   readonly names: RouteNames;
-  readonly metrics: Pick<Metrics, "requestStarted" | "recordRequest" | "recordRefusal">;
-  readonly traces: Pick<Traces, "requestStarted" | "requestEnded">;
+  readonly metrics: Pick<
+    Metrics,
+    "requestStarted" | "recordRequest" | "recordStreamEnd" | "recordRefusal"
+  >;
+  readonly traces: Pick<Traces, "requestStarted" | "requestEnded" | "streamEnded">;
 }
-
-/** What the head of a stream says, however it ends. */
-const OK = 200;
 
 /** What is asked every few seconds, by ourselves too; and what strangers ask. */
 const UNTRACED: ReadonlySet<string> = new Set([
@@ -57,22 +58,25 @@ export function createRequestWatch({ clock, names, metrics, traces }: WatchDeps)
     answered: ({ request, requestId, path, response, startedAt }) => {
       const name = names(request.method, path);
       const { status } = response;
-      const streamed = name.inference && isRunning(response.headers);
+      const streamed = name.inference && isGoingOn(response.headers);
       const durationMs = clock.monotonic() - startedAt;
       metrics.recordRequest({ ...name, status, durationMs, streamed });
       traces.requestEnded({ requestId, route: name.route, status, streamed });
     },
-    endedLate: ({ requestId, method, path }) => {
-      const { route } = names(method, path);
-      traces.requestEnded({ requestId, route, status: OK, streamed: false });
+    streamEnded: ({ requestId, startedAt }, end) => {
+      const { outcome } = end;
+      const errorCode = end.outcome === "done" ? undefined : end.error.code;
+      const durationMs = clock.monotonic() - startedAt;
+      metrics.recordStreamEnd({ outcome, errorCode, durationMs });
+      traces.streamEnded({ requestId, outcome, errorCode });
     },
     refused: (code, keyId) => metrics.recordRefusal(code, keyId),
   };
 }
 
-/** A stream with a turn behind it, be it waiting or running; a repeated answer has none, and is at its end as soon as it begins. */
-function isRunning(headers: Headers): boolean {
+/** A stream that an answer is written to, be it waited for, running or repeated: only those tell of their end. */
+function isGoingOn(headers: Headers): boolean {
   const type = headers.get("content-type") ?? "";
   const isStream = type.startsWith("text/event-stream") || type.startsWith("application/x-ndjson");
-  return isStream && (headers.has("x-session-id") || headers.has("x-mlp-queued"));
+  return isStream && (headers.has("openai-processing-ms") || headers.has("x-mlp-queued"));
 }

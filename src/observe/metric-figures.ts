@@ -13,14 +13,22 @@ export interface RequestFigures {
   readonly durationMs: number;
   /** Whether it asked an agent: what the totals of requests count. */
   readonly inference: boolean;
-  /** Its end is told by `recordTurn`. */
+  /** Its end is told by `recordStreamEnd`. */
   readonly streamed: boolean;
+}
+
+/** A stream that is over, however many turns it had, and whether an agent was started at all. */
+export interface StreamFigures {
+  readonly outcome: Outcome;
+  /** An `ErrorCode`; `undefined` where it ended well. */
+  readonly errorCode: string | undefined;
+  /** Since the request arrived. */
+  readonly durationMs: number;
 }
 
 /** A turn that has ended: the engine's record of it and the connector that ran it. */
 export interface TurnFigures extends TurnLabels {
   readonly keyId: string;
-  readonly stream: boolean;
   readonly outcome: Outcome;
   readonly durationMs: number;
   readonly firstEventMs: number | undefined;

@@ -10,6 +10,7 @@ import type {
   MetricSources,
   OverheadFigures,
   RequestFigures,
+  StreamFigures,
   SystemFigures,
   TurnFigures,
 } from "./metric-figures.ts";
@@ -33,6 +34,8 @@ export interface Metrics {
   /** Each is ended by one `recordRequest`. */
   requestStarted(): void;
   recordRequest(figures: RequestFigures): void;
+  /** Once for each that was recorded as streamed, be it before that or after. */
+  recordStreamEnd(figures: StreamFigures): void;
   /** A request that no agent was started for. `code` is an `ErrorCode`; `keyId` is "" where no key is known. */
   recordRefusal(code: string, keyId: string): void;
   recordTurn(figures: TurnFigures): void;
@@ -81,6 +84,11 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     if (!request.streamed && status !== HUNG_UP) ended(status >= 400, durationMs);
   }
 
+  function recordStreamEnd({ outcome, errorCode, durationMs }: StreamFigures): void {
+    if (errorCode === "rate_limited") totals.rateLimited += 1;
+    if (outcome !== "client_cancelled") ended(outcome !== "done", durationMs);
+  }
+
   function recordTurn(turn: TurnFigures): void {
     const { outcome, durationMs, firstEventMs, usage } = turn;
     const series = tallies.turn(turn, outcome);
@@ -99,7 +107,6 @@ export function createMetrics(deps: MetricsDeps): Metrics {
       observe(input, usage.promptTokens);
       observe(output, usage.completionTokens);
     }
-    if (turn.stream && outcome !== "client_cancelled") ended(outcome !== "done", durationMs);
   }
 
   function recordSession(session: Pick<Session, "sessionId" | "status" | "createdAt">): void {
@@ -169,6 +176,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
       totals.inFlight += 1;
     },
     recordRequest,
+    recordStreamEnd,
     recordRefusal: (code, keyId) => {
       tallies.refused(code, keyId).value += 1;
     },

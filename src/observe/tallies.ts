@@ -58,63 +58,83 @@ export function createTallies(): Tallies {
   const tokens = createHistogram(METRICS.tokenUsage);
   const overhead = createHistogram(METRICS.overhead);
 
-  function turnSeries(labels: TurnLabels, outcome: string): TurnSeries {
-    const name = model(plainName(labels.model));
-    const by = connector(labels.connector);
-    const genAi = [operationName(labels.kind), by, name] as const;
-    const error = labels.errorCode === undefined ? "" : code(labels.errorCode);
-    return {
-      turns: turns.of(name, by, outcome),
-      duration: duration.of(...genAi, error),
-      firstToken: once(() => firstToken.of(...genAi)),
-      reported: once(() => ({
-        input: tokens.of(...genAi, "input"),
-        output: tokens.of(...genAi, "output"),
-      })),
-      estimated: once(() => ({
-        input: estimated.of(name, "input"),
-        output: estimated.of(name, "output"),
-      })),
-    };
-  }
-
-  const keptRequests = createKept<Count>();
-  const keptRefused = createKept<Count>();
-  const keptTurns = createKept<TurnSeries>();
-  const keptKeyTurns = createKept<Count>();
-  const keptOverhead = createKept<Spread>();
+  const turnSeries = createKept(
+    ([outcome, errorCode, kind, by, asked]: readonly [
+      outcome: string,
+      errorCode: string | undefined,
+      kind: string,
+      connector: string,
+      model: string,
+    ]): TurnSeries => {
+      const name = model(plainName(asked));
+      const provider = connector(by);
+      const genAi = [operationName(kind), provider, name] as const;
+      const error = errorCode === undefined ? "" : code(errorCode);
+      return {
+        turns: turns.of(name, provider, outcome),
+        duration: duration.of(...genAi, error),
+        firstToken: once(() => firstToken.of(...genAi)),
+        reported: once(() => ({
+          input: tokens.of(...genAi, "input"),
+          output: tokens.of(...genAi, "output"),
+        })),
+        estimated: once(() => ({
+          input: estimated.of(name, "input"),
+          output: estimated.of(name, "output"),
+        })),
+      };
+    },
+  );
+  const requestsOf = createKept(([verb, status, name]: readonly [string, number, string]) =>
+    requests.of(route(name), method(verb), String(status)),
+  );
+  const refusedOf = createKept(([name, keyId]: readonly [string, string]) =>
+    refused.of(code(name), key(keyId)),
+  );
+  const keyTurnsOf = createKept(([outcome, keyId]: readonly [string, string]) =>
+    keyTurns.of(key(keyId), outcome),
+  );
+  const overheadOf = createKept(([stream, name]: readonly [boolean, string]) =>
+    overhead.of(dialect(name), String(stream)),
+  );
 
   return {
-    request: (name, verb, status) =>
-      keptRequests(`${verb} ${status} ${name}`, () =>
-        requests.of(route(name), method(verb), String(status)),
-      ),
-    refused: (name, keyId) =>
-      keptRefused(`${name} ${keyId}`, () => refused.of(code(name), key(keyId))),
-    turn: (labels, outcome) =>
-      keptTurns(
-        `${outcome} ${labels.errorCode} ${labels.kind} ${labels.connector} ${labels.model}`,
-        () => turnSeries(labels, outcome),
-      ),
-    keyTurns: (keyId, outcome) =>
-      keptKeyTurns(`${outcome} ${keyId}`, () => keyTurns.of(key(keyId), outcome)),
-    overhead: (name, stream) =>
-      keptOverhead(`${stream} ${name}`, () => overhead.of(dialect(name), String(stream))),
+    request: (name, verb, status) => requestsOf([verb, status, name]),
+    refused: (name, keyId) => refusedOf([name, keyId]),
+    turn: ({ errorCode, kind, connector: by, model: asked }, outcome) =>
+      turnSeries([outcome, errorCode, kind, by, asked]),
+    keyTurns: (keyId, outcome) => keyTurnsOf([outcome, keyId]),
+    overhead: (name, stream) => overheadOf([stream, name]),
     sessionsEnded: (status) => sessionsEnded.of(status),
     counters: [requests, refused, turns, keyTurns, estimated, sessionsEnded],
     histograms: [duration, firstToken, tokens, overhead],
   };
 }
 
-/** A cache that stops growing. Values are made from more than the key only if the key says it all. */
-function createKept<Series>(): (key: string, make: () => Series) => Series {
+/**
+ * A cache that stops growing. Most requests are like the one before, whose series are found by comparing the labels: to
+ * make a key of them and look it up takes longer than to count. Of the labels only the last may be free text.
+ */
+function createKept<Labels extends readonly (string | number | boolean | undefined)[], Series>(
+  make: (labels: Labels) => Series,
+): (labels: Labels) => Series {
   const kept = new Map<string, Series>();
-  return (key, make) => {
+  let last: { readonly labels: Labels; readonly series: Series } | undefined;
+
+  function find(labels: Labels): Series {
+    const key = labels.join(" ");
     const known = kept.get(key);
     if (known !== undefined) return known;
-    const made = make();
+    const made = make(labels);
     if (kept.size < MOST_KEPT) kept.set(key, made);
     return made;
+  }
+
+  return (labels) => {
+    if (last === undefined || labels.some((label, at) => label !== last?.labels[at])) {
+      last = { labels, series: find(labels) };
+    }
+    return last.series;
   };
 }
 

@@ -8,8 +8,11 @@ type Attributes = Record<string, string | number | boolean>;
 
 const SECOND_MS = 1_000;
 
-/** What went wrong with a turn: its error code. A client that hung up is nobody's failure. */
-export function failureOf({ outcome, errorCode }: TracedTurn): string | undefined {
+/** What went wrong with a turn or a stream: its error code. A client that hung up is nobody's failure. */
+export function failureOf({
+  outcome,
+  errorCode,
+}: Pick<TracedTurn, "outcome" | "errorCode">): string | undefined {
   if (outcome === "done" || outcome === "client_cancelled") return undefined;
   return errorCode ?? outcome;
 }

@@ -1,5 +1,5 @@
-// Spans sent to an OpenTelemetry collector over HTTP, as JSON: a request, in it `chat {model}`, in it `invoke_agent
-// {agent}`. Sent in batches from a bounded queue; with the collector away spans are dropped and nothing waits.
+// Spans sent to an OpenTelemetry collector over HTTP, as JSON: a request, in it `chat {model}` for each of its turns, in it
+// `invoke_agent {agent}`. Sent in batches from a bounded queue; with the collector away spans are dropped and nothing waits.
 // Imported only when a collector is configured.
 
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
@@ -11,7 +11,7 @@ import type { SpanExporter } from "@opentelemetry/sdk-trace";
 import type { Clock, Log } from "../core/ports.ts";
 import { operationName } from "./tallies.ts";
 import { agentAttributes, chatAttributes, failureOf } from "./trace-attributes.ts";
-import type { TracedAnswer, TracedRequest, TracedTurn, Traces } from "./traces.ts";
+import type { TracedAnswer, TracedRequest, TracedStreamEnd, TracedTurn, Traces } from "./traces.ts";
 
 export interface OtlpSettings {
   readonly url: string;
@@ -28,8 +28,10 @@ interface OpenRequest {
   /** Wall clock and monotonic milliseconds of the same moment. */
   readonly startedAt: number;
   readonly since: number;
-  /** Its answer goes on, and ends with the turn. */
+  /** Its head has been told of, and its stream goes on. */
   isStreaming: boolean;
+  /** Its stream is over, and its head is still to be told of. */
+  hasStreamed: boolean;
   failure: string | undefined;
 }
 
@@ -63,12 +65,20 @@ export function createOtlpTraces(settings: OtlpSettings): Traces {
       parentOf(traceparent),
     );
     const since = clock.monotonic();
-    const failure = undefined;
-    open.set(requestId, { requestId, span, method, startedAt, since, isStreaming: false, failure });
+    open.set(requestId, {
+      requestId,
+      span,
+      method,
+      startedAt,
+      since,
+      isStreaming: false,
+      hasStreamed: false,
+      failure: undefined,
+    });
   }
 
   function turnEnded(turn: TracedTurn): void {
-    const request = open.get(turn.turnId);
+    const request = open.get(requestOf(turn.turnId));
     if (request === undefined) return;
     const endedAt = now(request);
     const agentAt = Math.max(request.startedAt, endedAt - turn.durationMs);
@@ -88,7 +98,6 @@ export function createOtlpTraces(settings: OtlpSettings): Traces {
       if (request.failure !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
       span.end(time(endedAt));
     }
-    if (request.isStreaming) endRequest(request);
   }
 
   function requestEnded({ requestId, route, status, streamed }: TracedAnswer): void {
@@ -97,8 +106,16 @@ export function createOtlpTraces(settings: OtlpSettings): Traces {
     request.span.updateName(`${request.method} ${route}`);
     request.span.setAttributes({ "http.route": route, "http.response.status_code": status });
     if (status >= 500) request.failure ??= String(status);
-    request.isStreaming = streamed;
-    if (!streamed) endRequest(request);
+    if (streamed && !request.hasStreamed) request.isStreaming = true;
+    else endRequest(request);
+  }
+
+  function streamEnded(end: TracedStreamEnd): void {
+    const request = open.get(end.requestId);
+    if (request === undefined) return;
+    request.failure = failureOf(end);
+    if (request.isStreaming) endRequest(request);
+    else request.hasStreamed = true;
   }
 
   function endRequest(request: OpenRequest): void {
@@ -129,6 +146,7 @@ export function createOtlpTraces(settings: OtlpSettings): Traces {
     requestStarted,
     turnEnded,
     requestEnded,
+    streamEnded,
     close: () => (closed ??= close()),
   } satisfies Traces;
 }
@@ -167,6 +185,12 @@ function telling(exporter: SpanExporter, { url, log }: OtlpSettings): SpanExport
     shutdown: () => exporter.shutdown(),
     forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
   } satisfies SpanExporter;
+}
+
+/** The ids of requests have no dot in them. */
+function requestOf(turnId: string): string {
+  const dot = turnId.indexOf(".");
+  return dot < 0 ? turnId : turnId.slice(0, dot);
 }
 
 /** Seconds and nanoseconds: a bare number may be taken for one since the process began. */

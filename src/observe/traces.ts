@@ -12,7 +12,10 @@ export interface TracedRequest {
   readonly traceparent: string | null;
 }
 
-/** A turn that has ended; its id is that of the request which asked for it. */
+/**
+ * A turn that has ended. Its id is that of the request which asked for it, of the later turns of a request that has
+ * several with a dot and its place behind it: docs/adr/0018.
+ */
 export interface TracedTurn {
   readonly turnId: string;
   readonly model: string;
@@ -36,14 +39,22 @@ export interface TracedAnswer {
   /** The route's pattern, never the path. */
   readonly route: string;
   readonly status: number;
-  /** The answer goes on: it ends with its turn. */
+  /** The answer goes on: `streamEnded` tells when it is over. */
   readonly streamed: boolean;
+}
+
+/** A stream with nothing more to come: the end of its last turn, or the refusal that came in place of one. */
+export interface TracedStreamEnd extends Pick<TracedTurn, "outcome" | "errorCode"> {
+  readonly requestId: string;
 }
 
 export interface Traces {
   requestStarted(request: TracedRequest): void;
   turnEnded(turn: TracedTurn): void;
+  /** With the answer or, of a stream, with its head. */
   requestEnded(answer: TracedAnswer): void;
+  /** Once for each stream, be it before its head is told of or after. */
+  streamEnded(end: TracedStreamEnd): void;
   /** Sends what still waits, for two seconds at most. */
   close(): Promise<void>;
 }
@@ -63,6 +74,7 @@ const NOTHING: Traces = {
   requestStarted: () => undefined,
   turnEnded: () => undefined,
   requestEnded: () => undefined,
+  streamEnded: () => undefined,
   close: () => Promise.resolve(),
 };
 

@@ -19,45 +19,50 @@ export interface RateAccounts {
 }
 
 export function createRateAccounts(maxSubjects: number): RateAccounts {
-  const accounts = new Map<string, RateAccount>();
+  /** By kind and id: a name made of both for every look-up would cost more than the look-up. */
+  const accounts = { key: new Map<string, RateAccount>(), session: new Map<string, RateAccount>() };
+  const maps = Object.values(accounts);
 
-  function forgetIdle(now: number): void {
-    for (const [name, account] of accounts) if (idleIn(account, now) === 0) accounts.delete(name);
+  function find({ kind, id }: RateSubject): RateAccount | undefined {
+    return accounts[kind].get(id);
   }
 
-  function tooMany(wanted: ReadonlySet<string>): number {
-    let size = accounts.size;
-    for (const name of wanted) if (!accounts.has(name)) size += 1;
-    return size - maxSubjects;
+  function forgetIdle(now: number): void {
+    for (const map of maps) {
+      for (const [id, account] of map) if (idleIn(account, now) === 0) map.delete(id);
+    }
+  }
+
+  function tooMany(wanted: readonly RateSubject[]): number {
+    const missing = wanted.filter((subject) => find(subject) === undefined);
+    const names = new Set(missing.map(({ kind, id }) => `${kind} ${id}`));
+    return accounts.key.size + accounts.session.size + names.size - maxSubjects;
   }
 
   return {
-    find: (subject) => accounts.get(nameOf(subject)),
+    find,
     open: (subject) => {
-      const name = nameOf(subject);
-      const known = accounts.get(name);
+      const known = find(subject);
       if (known !== undefined) return known;
       const account = { requests: createSlidingWindow(), tokens: createSlidingWindow() };
-      accounts.set(name, account);
+      accounts[subject.kind].set(subject.id, account);
       return account;
     },
     waitForRoom: (subjects, now) => {
-      const wanted = new Set(subjects.map(nameOf));
-      if (tooMany(wanted) <= 0) return 0;
+      if (tooMany(subjects) <= 0) return 0;
       forgetIdle(now);
-      const over = tooMany(wanted);
+      const over = tooMany(subjects);
       if (over <= 0) return 0;
+      const wanted = new Set(subjects.map(find));
       const waits: number[] = [];
-      for (const [name, account] of accounts) {
-        if (!wanted.has(name)) waits.push(idleIn(account, now));
+      for (const map of maps) {
+        for (const account of map.values()) {
+          if (!wanted.has(account)) waits.push(idleIn(account, now));
+        }
       }
       return waits.sort((a, b) => a - b)[over - 1] ?? WINDOW_MS;
     },
   };
-}
-
-function nameOf(subject: RateSubject): string {
-  return subject.kind === "key" ? `k${subject.id}` : `s${subject.id}`;
 }
 
 function idleIn(account: RateAccount, now: number): number {

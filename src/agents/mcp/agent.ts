@@ -111,12 +111,10 @@ function continued(
       ...results.map(({ toolCallId, content, isError }) => ({
         role: "tool" as const,
         toolCallId,
-        content: [{ type: "text" as const, text: content }],
+        content,
         ...(isError !== undefined && { isError }),
       })),
-      ...(message === undefined
-        ? []
-        : [{ role: "user", content: [{ type: "text", text: message }] } as const]),
+      ...(message === undefined ? [] : [{ role: "user", content: message } as const]),
     ],
   };
 }

@@ -21,18 +21,21 @@ export function wholeHandout(request: ChatRequest | CompletionRequest): Handout 
   return request.kind === "completion" ? completionHandout(request) : chatHandout(request);
 }
 
-/** What came of the tool calls that a chat made, and what the user wrote with it, for the chat that made them. */
+/** What came of the tool calls that a chat made, and what the user sent with it, for the chat that made them. */
 export function resultsHandout(
   continues: string,
   calls: readonly ToolCall[],
   { results, message }: Pick<ResumeRequest, "results" | "message">,
 ): Handout {
+  const images: Images = [];
   const text = [
     `The editor has run the tools that you called in request ${continues}. Go on with that request.`,
-    ...results.map((result) => resultText(result, calls)),
-    ...(message === undefined ? [] : [block("message", message, { from: "user" })]),
+    ...results.map((result) => resultText(result, calls, images)),
+    ...(message === undefined
+      ? []
+      : [block("message", partsText(message, images), { from: "user" })]),
   ].join("\n\n");
-  return { text, images: [], continues };
+  return { text, images, continues };
 }
 
 /** The editor's tools that may be called in the answer. */
@@ -105,9 +108,10 @@ function partsText(parts: readonly Part[], images: Images): string {
 function resultText(
   { toolCallId, content, isError }: ToolResult,
   calls: readonly ToolCall[],
+  images: Images,
 ): string {
   const name = calls.find(({ id }) => id === toolCallId)?.name;
-  return block("tool-result", content, {
+  return block("tool-result", partsText(content, images), {
     call: toolCallId,
     ...(name !== undefined && { tool: name }),
     ...(isError === true && { failed: "yes" }),

@@ -11,10 +11,11 @@ import { type JsonValue, isJsonObject, parseJson } from "../../core/json.ts";
 import type { Clock, Random } from "../../core/ports.ts";
 import type { Tool } from "../../core/turn.ts";
 import { type McpSdk, progressOf, signalOf } from "../mcp/sdk.ts";
+import { toCallContent } from "./call-content.ts";
 import { rpcRefusal } from "./http-gate.ts";
 import { toInputSchema } from "./input-schema.ts";
 import { type CallAnswer, type OnCall, failed } from "./tool-call.ts";
-import { SERVER_INSTRUCTIONS, STILL_WAITING, USER_WROTE } from "./words.ts";
+import { SERVER_INSTRUCTIONS, STILL_WAITING } from "./words.ts";
 
 export interface McpEndpointDeps {
   readonly sdk: McpSdk;
@@ -63,9 +64,8 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     );
     server.setRequestHandler("tools/list", () => ({ tools: listed }));
     server.setRequestHandler("tools/call", async ({ params }, context) => {
-      const { text, isError, message } = await answer(params, context);
-      const texts = message === undefined ? [text] : [text, `${USER_WROTE}\n${message}`];
-      return { content: texts.map((text) => ({ type: "text", text })), isError };
+      const given = await answer(params, context);
+      return { content: toCallContent(given), isError: given.isError };
     });
     return server;
   }

@@ -1,5 +1,7 @@
 // A call of one of the editor's tools, as the agent makes it. Knows neither MCP nor how it travels to the editor.
 
+import type { Part } from "../../core/turn.ts";
+
 /** What the agent asks for. Aborting `signal` means that it waits no longer. */
 export interface AskedCall {
   readonly name: string;
@@ -11,15 +13,15 @@ export interface AskedCall {
 }
 
 export interface CallAnswer {
-  readonly text: string;
+  readonly content: readonly Part[];
   readonly isError: boolean;
-  /** Words of the user's that came with the results; a text of its own beside the result. */
-  readonly message?: string;
+  /** What the user sent with the results; behind the result, and told apart from it. */
+  readonly message?: readonly Part[];
 }
 
 /** Never rejects: whatever goes wrong is an answer too. */
 export type OnCall = (call: AskedCall) => Promise<CallAnswer>;
 
 export function failed(text: string): CallAnswer {
-  return { text, isError: true };
+  return { content: [{ type: "text", text }], isError: true };
 }

@@ -4,7 +4,7 @@
 import { AppError, toAppError } from "../../core/error.ts";
 import type { TurnEvent } from "../../core/event.ts";
 import type { Clock, Random } from "../../core/ports.ts";
-import type { ToolResult } from "../../core/turn.ts";
+import type { Part, ToolResult } from "../../core/turn.ts";
 import { createEventBuffer } from "./event-buffer.ts";
 import { createGathering } from "./gathering.ts";
 import { type AskedCall, type CallAnswer, type OnCall, failed } from "./tool-call.ts";
@@ -36,7 +36,7 @@ export interface ToolRun {
    * Answers every call that waits: one without a result is told so, the last is told the user's `message` too. `false`: a
    * result is for none of them.
    */
-  resume(results: readonly ToolResult[], message?: string): boolean;
+  resume(results: readonly ToolResult[], message?: readonly Part[]): boolean;
   /** Ends the agent for real; its open calls hear `words`. Does nothing once the run is over. */
   stop(error: AppError, words?: string): void;
   /** Nothing comes of it any more but what `next` still hands out. */
@@ -163,7 +163,7 @@ export function createToolRun(options: ToolRunOptions): ToolRun {
     }
   }
 
-  function resume(results: readonly ToolResult[], message?: string): boolean {
+  function resume(results: readonly ToolResult[], message?: readonly Part[]): boolean {
     const byId = new Map(results.map((result) => [result.toolCallId, result]));
     if (results.some(({ toolCallId }) => !asked.some(({ id }) => id === toolCallId))) return false;
     const answered = asked;
@@ -173,7 +173,7 @@ export function createToolRun(options: ToolRunOptions): ToolRun {
       const answer =
         result === undefined
           ? failed(NO_RESULT)
-          : { text: result.content, isError: result.isError ?? false };
+          : { content: result.content, isError: result.isError ?? false };
       const isLast = call === answered.at(-1);
       call.answer(isLast && message !== undefined ? { ...answer, message } : answer);
     }
