@@ -138,7 +138,9 @@ export function createAsking({ limits, readsParts, counters }: HalfLink): Asking
 
 function hasParts(frame: AskFrame): boolean {
   if (frame.type !== "tool_results") return false;
-  return Array.isArray(frame.message) || frame.results.some(({ content }) => Array.isArray(content));
+  return (
+    Array.isArray(frame.message) || frame.results.some(({ content }) => Array.isArray(content))
+  );
 }
 
 /** Whoever asked then sends the whole conversation as a new turn, and images are old in those. */

@@ -10,6 +10,7 @@ import type { Buffers } from "./buffers.ts";
 import type { Catalog } from "./catalog.ts";
 import { createOpenTurns } from "./open-turns.ts";
 import type { ListedTurn, OpenTurnLimits } from "./open-turns.ts";
+import { createListJudge } from "./judge-list.ts";
 import { createParkedTurns } from "./parked.ts";
 import { refuseBadRules } from "./answer-rules.ts";
 import { createRateGate } from "./rate-gate.ts";
@@ -143,7 +144,12 @@ export function createEngine(deps: EngineDeps): Engine {
 
   return {
     admit,
-    admitList: createTurnLists({ admit, retries, buffers: deps.buffers }),
+    admitList: createTurnLists({
+      admit,
+      judge: createListJudge(deps),
+      retries,
+      buffers: deps.buffers,
+    }),
     openTurns: () => openTurns.list(),
     load: () => ({ running: openTurns.running, waiting: openTurns.waiting }),
     cancel: (turnId) => {

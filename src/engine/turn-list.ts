@@ -39,6 +39,8 @@ export interface TurnListDeps {
     signal: AbortSignal,
     onQueued?: (place: QueuedTurn) => void,
   ) => Promise<AdmittedTurn>;
+  /** What the chosen model cannot do of them. @throws AppError unsupported */
+  readonly judge: (requests: TurnRequests, caller: Caller) => void;
   readonly retries: Pick<RetryGuard, "openList" | "endList">;
   readonly buffers: Pick<Buffers, "hold">;
 }
@@ -54,13 +56,15 @@ interface List {
 /** A character of an answer that is kept until all are there. */
 const BYTES_PER_CHARACTER = 2;
 
-export function createTurnLists({ admit, retries, buffers }: TurnListDeps): AdmitList {
+export function createTurnLists({ admit, judge, retries, buffers }: TurnListDeps): AdmitList {
   async function admitList(
     requests: TurnRequests,
     caller: Caller,
     signal: AbortSignal,
     onQueued?: (place: QueuedTurn) => void,
   ): Promise<AdmittedTurn> {
+    // One that was refused when its turn came would be so after the agent ran for those before it.
+    judge(requests, caller);
     const list: List = { requests, caller, signal, memory: retries.openList() };
     try {
       const first = await admit(requests[0], callerAt(1, list), signal, onQueued);

@@ -87,7 +87,7 @@ export function createPortApps(deps: PortAppDeps): { plain: PortApp; crossOrigin
           path,
         });
       }
-      return failureResponse(failure.error, path, failure.details);
+      return failureResponse(failure.error, path, { ...failure.details, request });
     });
     if (withCors) app.use(corsFor(deps.visits));
     for (const group of deps.groups) app.use(group());

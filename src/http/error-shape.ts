@@ -34,15 +34,29 @@ const ANTHROPIC: ErrorShape = {
   encode: anthropic.encodeError,
 };
 
+/** What both begin with: other paths, and there are many, are told by it alone. */
+const NEAR = "/v1/m";
 const ANTHROPIC_PATH = /^\/v1\/messages(?:\/|$)/;
+/** OpenAI's clients ask for models here, too. */
+const SHARED_PATH = /^\/v1\/models(?:\/|$)/;
 
-/** Whether the path is of Anthropic's dialect alone. The list of models is not: both dialects have it there. */
-export function isAnthropic(path: string): boolean {
-  return ANTHROPIC_PATH.test(path);
+/**
+ * Whether Anthropic's dialect is spoken on the path: on its own always, on those for models by the `request`s that name
+ * the version of its API. Without a request, for documents, these are OpenAI's.
+ */
+export function isAnthropic(path: string, request?: Request): boolean {
+  if (!path.startsWith(NEAR)) return false;
+  if (ANTHROPIC_PATH.test(path)) return true;
+  return request !== undefined && SHARED_PATH.test(path) && namesVersion(request);
+}
+
+/** As all of Anthropic's clients do, and no other's. */
+export function namesVersion({ headers }: Request): boolean {
+  return headers.has("anthropic-version");
 }
 
 /** `path` as the router sees it: tidied, and without a secret base path. */
-export function errorShapeOf(path: string): ErrorShape {
-  if (isAnthropic(path)) return ANTHROPIC;
+export function errorShapeOf(path: string, request?: Request): ErrorShape {
+  if (isAnthropic(path, request)) return ANTHROPIC;
   return path.startsWith("/api/") ? OLLAMA : OPENAI;
 }

@@ -7,13 +7,21 @@ import { ListError } from "../engine/turn-list.ts";
 import { errorShapeOf, isAnthropic } from "./error-shape.ts";
 import { limitHeaders } from "./limit-headers.ts";
 
-/** A failure as the client of `path` understands it. `agentStarted`: repeating the request would run it twice. */
+interface FailureDetails {
+  /** What failed: on a path that two dialects share, it says whose client asks. */
+  readonly request?: Request;
+  /** Repeating the request would run it twice. */
+  readonly agentStarted?: boolean;
+  readonly allow?: string;
+}
+
+/** A failure as the client of `path` understands it. */
 export function failureResponse(
   error: AppError,
   path: string,
-  details: { readonly agentStarted?: boolean; readonly allow?: string } = {},
+  details: FailureDetails = {},
 ): Response {
-  const { status, body } = errorShapeOf(path).encode(error);
+  const { status, body } = errorShapeOf(path, details.request).encode(error);
   const headers = new Headers({ "content-type": "application/json" });
   // A request over a limit by itself stays so, however long its client waits.
   const waits = error.code !== "rate_limited" || error.retryAfterMs !== undefined;

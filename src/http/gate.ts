@@ -82,7 +82,7 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
     deps.watch?.started(request, requestId, known);
     const finish = (response: Response): Response => {
       deps.watch?.answered({ request, requestId, path: known, response, startedAt });
-      return stamped(response, requestId, verdict.path);
+      return stamped(response, arrival, verdict.path);
     };
     const answer = verdict.allow ? forward(arrival, verdict) : refuse(verdict, arrival);
     return answer instanceof Promise ? answer.then(finish) : finish(answer);
@@ -92,8 +92,8 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
     { request, server, requestId, peer, path, query, at, startedAt }: Arrival<Data>,
     verdict: Extract<GuardVerdict, { allow: true }>,
   ): Response | Promise<Response> {
-    if (deps.closing()) return failureResponse(stopping(), verdict.path);
-    if (isCrowdedOut(verdict)) return tooMany(verdict.path);
+    if (deps.closing()) return failureResponse(stopping(), verdict.path, { request });
+    if (isCrowdedOut(verdict)) return tooMany(verdict.path, request);
     const inner = forFramework(request, verdict.path, { path, query, at });
     const { caller } = verdict;
     deps.visits.enter(inner, {
@@ -122,21 +122,21 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
     const userAgent = request.headers.get("user-agent") ?? undefined;
     const { method } = request;
     deps.onRefusal({ error, requestId, keyId: undefined, peer, userAgent, method, path });
-    return failureResponse(error, path);
+    return failureResponse(error, path, { request });
   }
 
   function upgrade(arrival: Arrival<Data>, verdict: GuardVerdict): Response | undefined {
-    const { request, server, requestId } = arrival;
-    if (!verdict.allow) return stamped(refuse(verdict, arrival), requestId, verdict.path);
+    const { request, server } = arrival;
+    if (!verdict.allow) return stamped(refuse(verdict, arrival), arrival, verdict.path);
     const { path } = verdict;
-    if (deps.closing()) return stamped(failureResponse(stopping(), path), requestId, path);
-    if (isCrowdedOut(verdict)) return stamped(tooMany(path), requestId, path);
+    if (deps.closing()) return stamped(failureResponse(stopping(), path), arrival, path);
+    if (isCrowdedOut(verdict)) return stamped(tooMany(path, request), arrival, path);
     const { kind } = verdict.caller;
     const role = kind === "bridge" ? "provider" : "agent";
     const mayJoin = kind === "bridge" || kind === "agent";
     if (mayJoin && deps.upgrade?.(request, server, role) === true) return undefined;
     const error = new AppError("not_found", "No WebSocket is served here.");
-    return stamped(failureResponse(error, path), requestId, path);
+    return stamped(failureResponse(error, path), arrival, path);
   }
 }
 
@@ -153,11 +153,11 @@ interface Arrival<Data> extends AskedPath {
 }
 
 /** The connection goes too: it is what there are too many of. */
-function tooMany(path: string): Response {
+function tooMany(path: string, request: Request): Response {
   const error = new AppError("too_busy", "Too many connections are open. Try again in a moment.", {
     retryAfterMs: 1_000,
   });
-  const response = failureResponse(error, path);
+  const response = failureResponse(error, path, { request });
   response.headers.set("connection", "close");
   return response;
 }
@@ -167,9 +167,15 @@ function stopping(): AppError {
 }
 
 /** Anthropic's clients look for the id under its own name. */
-function stamped(response: Response, requestId: string, path: string | undefined): Response {
+function stamped(
+  response: Response,
+  { request, requestId }: Pick<Arrival<unknown>, "request" | "requestId">,
+  path: string | undefined,
+): Response {
   response.headers.set("x-request-id", requestId);
-  if (path !== undefined && isAnthropic(path)) response.headers.set("request-id", requestId);
+  if (path !== undefined && isAnthropic(path, request)) {
+    response.headers.set("request-id", requestId);
+  }
   response.headers.set("x-content-type-options", "nosniff");
   return response;
 }

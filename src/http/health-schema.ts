@@ -85,7 +85,7 @@ export const MetricsAnswer = closed(
     performance: closed(
       {
         avg_response_time_ms: figure(
-          "From a request's arrival to its answer, or, of streams, from the agent's start to its end.",
+          "From a request's arrival to its answer or, of a stream, to its end.",
         ),
         memory_usage_mb: figure("Resident memory in megabytes."),
       },

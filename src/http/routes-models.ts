@@ -8,11 +8,12 @@ import * as Anthropic from "../dialects/anthropic/answer-schema.ts";
 import * as anthropic from "../dialects/anthropic/models.ts";
 import * as openai from "../dialects/openai/models.ts";
 import { Model, ModelList } from "../dialects/openai/schema.ts";
+import { namesVersion } from "./error-shape.ts";
 import { named, operation } from "./operation.ts";
 import type { DialectDeps } from "./routes-openai.ts";
 
 const FORMS =
-  "A request with the header `anthropic-version` gets Anthropic's form, any other OpenAI's.";
+  "A request with the header `anthropic-version` gets Anthropic's form, of errors too, any other OpenAI's.";
 
 export function modelRoutes({
   catalog,
@@ -60,5 +61,5 @@ export function modelRoutes({
 }
 
 function formFor(request: Request): typeof anthropic | typeof openai {
-  return request.headers.has("anthropic-version") ? anthropic : openai;
+  return namesVersion(request) ? anthropic : openai;
 }

@@ -7,28 +7,19 @@ import type { DecoderLimits } from "./lines.ts";
 /** How OpenAI's streams say that they are complete. */
 export const SSE_DONE = "data: [DONE]\n\n";
 
-/**
- * One message. A payload with line breaks (ours is JSON and has none) becomes several `data:` lines, which a
- * reader joins with LF: it can never start a field or a message of its own.
- */
-export function sseData(payload: string): string {
-  return `${dataLines(payload)}\n\n`;
+/** One message. `json` as `JSON.stringify` writes it: on one line, so that it can never start a field or a message. */
+export function sseData(json: string): string {
+  return `data: ${json}\n\n`;
 }
 
-/** One named message. Line breaks in the name become spaces. */
-export function sseEvent(event: string, payload: string): string {
-  return `event: ${oneLine(event)}\n${dataLines(payload)}\n\n`;
+/** One named message. The name is a word of ours. */
+export function sseEvent(event: string, json: string): string {
+  return `event: ${event}\ndata: ${json}\n\n`;
 }
 
 /** A comment, which readers skip: it only keeps the socket alive. Line breaks become spaces. */
 export function sseComment(text: string): string {
   return `: ${oneLine(text)}\n\n`;
-}
-
-function dataLines(payload: string): string {
-  const line = `data: ${payload}`;
-  if (!line.includes("\n") && !line.includes("\r")) return line;
-  return line.split(/\r\n|\n|\r/).join("\ndata: ");
 }
 
 function oneLine(text: string): string {

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { AppError } from "../../src/core/error.ts";
 import type { LinkEffect } from "../../src/bridge/effect.ts";
+import type { HelloFrame } from "../../src/bridge/frame.ts";
 import { DEFAULT_TIMES } from "../../src/bridge/liveness.ts";
 import {
   askOf,
@@ -73,6 +74,25 @@ describe("the greeting", () => {
     const heard = hub.take(String(sent));
     expect(heard).toEqual([{ type: "hello", frame: HELLO }]);
     expect(closeOf(heard)).toBeUndefined();
+  });
+
+  test("a hub names what it understands only to those who have named it", () => {
+    const welcomed = (capabilities: HelloFrame["capabilities"]) => {
+      const { hub } = openPair(SMALL_LIMITS, { ...HELLO, capabilities });
+      const texts = hub.effects.flatMap((effect) => (effect.type === "send" ? [effect.text] : []));
+      return JSON.parse(texts[0] ?? "") as {
+        readonly type: string;
+        readonly capabilities?: object;
+      };
+    };
+    expect(welcomed({ tool_result_parts: true, something_later: true })).toMatchObject({
+      type: "welcome",
+      capabilities: { tool_result_parts: true },
+    });
+    for (const old of [{}, { tool_result_parts: false }, { stream: true }]) {
+      expect(welcomed(old)).toMatchObject({ type: "welcome" });
+      expect(welcomed(old)).not.toHaveProperty("capabilities");
+    }
   });
 
   test("any other second hello is closed with 4400, before and after the welcome", () => {

@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { AppError, ERRORS, type ErrorCode } from "../../src/core/error.ts";
 import type { FinishEvent, TurnEvent, Usage } from "../../src/core/event.ts";
-import type { Message, Part, Turn, TurnRequest } from "../../src/core/turn.ts";
+import type { Message, Part, ResumeRequest, Turn, TurnRequest } from "../../src/core/turn.ts";
 import { createChunkReader, createChunkWriter, splitEvent } from "../../src/bridge/chunk.ts";
 import { createDecoder, isViolation, type Party } from "../../src/bridge/decode.ts";
 import { chunkPrefix, encodeChunk, encodeFrame } from "../../src/bridge/encode.ts";
@@ -41,6 +41,33 @@ const part: fc.Arbitrary<Part> = fc.oneof(
   fc.webUrl().map((url): Part => ({ type: "image-url", url })),
 );
 const content = fc.array(part, { maxLength: 3 });
+/** Texts side by side are one, as the vocabulary has it of results. */
+const resultContent = content.map((parts) =>
+  parts.reduce<Part[]>((joined, part) => {
+    const last = joined.at(-1);
+    if (part.type !== "text") return [...joined, part];
+    if (part.text === "") return joined;
+    if (last?.type !== "text") return [...joined, part];
+    return [...joined.slice(0, -1), { type: "text", text: last.text + part.text }];
+  }, []),
+);
+const resume: fc.Arbitrary<ResumeRequest> = fc.record(
+  {
+    kind: fc.constant("resume" as const),
+    model: fc.constant("m"),
+    stream: fc.boolean(),
+    resumes: fc.constant("turn_0"),
+    results: fc.array(
+      fc.record(
+        { toolCallId: text, content: resultContent, isError: fc.boolean() },
+        { requiredKeys: ["toolCallId", "content"] },
+      ),
+      { maxLength: 3 },
+    ),
+    message: resultContent,
+  },
+  { requiredKeys: ["kind", "model", "stream", "resumes", "results"] },
+);
 const toolCall = fc.record({ id: text, name: text, arguments: text });
 const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ role: fc.constant("system" as const), content }),
@@ -174,20 +201,34 @@ describe("requests", () => {
     expect(turnOf(overTheWire(sent, "model_invoke", "hub", "agent"))).toStrictEqual(turn);
   });
 
-  test.each([{}, { message: "Hurry." }])("a resumed turn arrives with its results, %o", (more) => {
-    const turn = aTurn({
-      kind: "resume",
-      model: "m",
-      stream: true,
-      resumes: "turn_0",
-      results: [
-        { toolCallId: "c1", content: "ok" },
-        { toolCallId: "c2", content: "no", isError: true },
-      ],
-      ...more,
-    });
-    const sent = encodeFrame(askFrame(turn, ASKER));
-    expect(turnOf(overTheWire(sent, "tool_results", "hub", "agent"))).toStrictEqual(turn);
+  test("a resumed turn arrives with its results, images and all", () => {
+    fc.assert(
+      fc.property(resume, (resume) => {
+        const turn = aTurn(resume);
+        const sent = encodeFrame(askFrame(turn, ASKER));
+        expect(turnOf(overTheWire(sent, "tool_results", "hub", "agent"))).toStrictEqual(turn);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("results in words alone are strings, as they always were", () => {
+    const words = [{ type: "text", text: "ok" }] as const;
+    const frame = askFrame(
+      aTurn({
+        kind: "resume",
+        model: "m",
+        stream: true,
+        resumes: "turn_0",
+        results: [
+          { toolCallId: "c1", content: words },
+          { toolCallId: "c2", content: [] },
+        ],
+        message: words,
+      }),
+      ASKER,
+    );
+    expect(frame).toMatchObject({ results: [{ content: "ok" }, { content: "" }], message: "ok" });
   });
 
   test("messages are what the OpenAI API would show", () => {

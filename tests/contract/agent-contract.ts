@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { AppError, type ErrorCode } from "../../src/core/error.ts";
 import type { TurnEvent } from "../../src/core/event.ts";
 import type { Agent } from "../../src/core/ports.ts";
-import type { ChatRequest, ResumeRequest, Turn } from "../../src/core/turn.ts";
+import type { ChatRequest, Part, ResumeRequest, ToolResult, Turn } from "../../src/core/turn.ts";
 import { assembleTurn, collectTurn } from "./collect-turn.ts";
 import * as play from "./scenario.ts";
 import type { Scenario } from "./scenario.ts";
@@ -334,10 +334,23 @@ function describeParking(start: Start, { parking, toolCalls = true }: AgentSuppo
     expect(parked.toolCalls.map(({ id }) => id)).toEqual(["call_p"]);
     expect(parked.finish).toMatchObject({ reason: "tool_calls", parked: true });
 
-    const results = [{ toolCallId: "call_p", content: UNICODE }];
+    const results = [resultOf("call_p", UNICODE)];
     const resumed = await soon(collectTurn(run(agent, resume("turn_parked_1", results))));
     expect(resumed.text).toBe(`It says: ${UNICODE}`);
     expect([resumed.finish.reason, resumed.finish.parked ?? false]).toEqual(["stop", false]);
+  });
+
+  test("an image among the results arrives, in its place", async () => {
+    const { agent } = await start(
+      play.call("call_i", "screenshot", "{}"),
+      play.park,
+      play.sayResults,
+    );
+    await soon(collectTurn(run(agent, chat(), "turn_image_1")));
+    const result = { toolCallId: "call_i", content: [textOf("Shot: "), IMAGE, textOf(" done.")] };
+    const resumed = await soon(collectTurn(run(agent, resume("turn_image_1", [result]))));
+    // A chat reads its texts a line each.
+    expect(resumed.text.replaceAll("\n", "")).toBe("Shot: [image/png, 5 bytes] done.");
   });
 
   test("a resumed turn may park again", async () => {
@@ -350,17 +363,11 @@ function describeParking(start: Start, { parking, toolCalls = true }: AgentSuppo
     );
     await soon(collectTurn(run(agent, chat(), "turn_twice_1")));
     const second = await soon(
-      collectTurn(
-        run(
-          agent,
-          resume("turn_twice_1", [{ toolCallId: "call_1", content: "1" }]),
-          "turn_twice_2",
-        ),
-      ),
+      collectTurn(run(agent, resume("turn_twice_1", [resultOf("call_1", "1")]), "turn_twice_2")),
     );
     expect(second.toolCalls.map(({ id }) => id)).toEqual(["call_2"]);
     expect(second.finish.parked).toBe(true);
-    const third = resume("turn_twice_2", [{ toolCallId: "call_2", content: "2" }]);
+    const third = resume("turn_twice_2", [resultOf("call_2", "2")]);
     expect((await soon(collectTurn(run(agent, third)))).text).toBe("done");
   });
 
@@ -371,7 +378,7 @@ function describeParking(start: Start, { parking, toolCalls = true }: AgentSuppo
       play.say("went on"),
     );
     await soon(collectTurn(run(agent, chat(), "turn_once_1")));
-    const results = [{ toolCallId: "call_o", content: "x" }];
+    const results = [resultOf("call_o", "x")];
     await soon(collectTurn(run(agent, resume("turn_once_1", results))));
     const { events, error } = await soon(drain(run(agent, resume("turn_once_1", results))));
     expect(events).toEqual([]);
@@ -387,7 +394,7 @@ function describeParking(start: Start, { parking, toolCalls = true }: AgentSuppo
     );
     await soon(collectTurn(run(agent, chat(), "turn_cancel_1")));
     const abort = new AbortController();
-    const request = resume("turn_cancel_1", [{ toolCallId: "call_c", content: "x" }])(agent);
+    const request = resume("turn_cancel_1", [resultOf("call_c", "x")])(agent);
     const turnEvents = agent.run(turn(request), abort.signal)[Symbol.asyncIterator]();
     await soon(turnEvents.next());
     const next = turnEvents.next();
@@ -462,6 +469,16 @@ function chatFor(
     parameters: {},
     tools: [TOOL, OTHER_TOOL],
   };
+}
+
+const IMAGE: Part = { type: "image", mediaType: "image/png", data: "AAECAwQ=" };
+
+function textOf(text: string): Part {
+  return { type: "text", text };
+}
+
+function resultOf(toolCallId: string, text: string): ToolResult {
+  return { toolCallId, content: [textOf(text)] };
 }
 
 function resume(resumes: string, results: ResumeRequest["results"] = []): RequestFor {

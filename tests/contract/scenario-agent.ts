@@ -4,7 +4,7 @@ import { AppError } from "../../src/core/error.ts";
 import type { TurnEvent, Usage } from "../../src/core/event.ts";
 import type { Model } from "../../src/core/model.ts";
 import type { Agent } from "../../src/core/ports.ts";
-import type { ToolResult, Turn } from "../../src/core/turn.ts";
+import type { Part, ToolResult, Turn } from "../../src/core/turn.ts";
 import { type Scenario, type Step, lastUserText, stepsFor } from "./scenario.ts";
 
 export interface ScenarioAgent {
@@ -111,7 +111,9 @@ function* eventsOf(step: Step, turn: Turn): Generator<TurnEvent> {
     }
   }
   if (step.type === "say-results") {
-    for (const { content } of resultsOf(turn)) yield { type: "text-delta", text: content };
+    for (const part of resultsOf(turn).flatMap(({ content }) => content)) {
+      yield { type: "text-delta", text: inWords(part) };
+    }
   }
   if (step.type === "vectors" && turn.request.kind === "embedding") {
     yield {
@@ -119,6 +121,12 @@ function* eventsOf(step: Step, turn: Turn): Generator<TurnEvent> {
       vectors: turn.request.input.map((input) => step.table[input] ?? []),
     };
   }
+}
+
+function inWords(part: Part): string {
+  if (part.type === "text") return part.text;
+  if (part.type === "image-url") return part.url;
+  return `[${part.mediaType}, ${Buffer.from(part.data, "base64").length} bytes]`;
 }
 
 function resultsOf(turn: Turn): readonly ToolResult[] {

@@ -15,7 +15,10 @@ export type Step =
       readonly name: string;
       readonly fragments: readonly string[];
     }
-  /** Says the content of every tool result that the turn brought, one after the other with nothing between. */
+  /**
+   * Says the content of every tool result that the turn brought, one after the other with nothing between; an image as
+   * `[image/png, 3 bytes]`.
+   */
   | { readonly type: "say-results" }
   /** What the finish will report. */
   | { readonly type: "usage"; readonly usage: Usage }

@@ -417,7 +417,7 @@ describe("a parked turn", () => {
     expect(turns[1]?.request).toMatchObject({
       kind: "resume",
       resumes: first.id,
-      message: "Hurry.",
+      message: [{ type: "text", text: "Hurry." }],
     });
   });
 

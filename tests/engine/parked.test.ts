@@ -39,7 +39,7 @@ describe("a parked turn", () => {
     expect(parked.claim(brings("a"), { ...MINE, keyId: "key_2" })).toBeUndefined();
     expect(parked.claim(brings("a"), MINE)?.resume).toMatchObject({
       resumes: "a",
-      results: [{ toolCallId: "call_a", content: "result of a" }],
+      results: [{ toolCallId: "call_a", content: text("result of a") }],
     });
     expect(parked.claim(brings("a"), MINE)).toBeUndefined();
     parked.forgetSession("session_1");
@@ -82,6 +82,13 @@ function claimed(messages: readonly Message[]) {
   return parked.claim({ ...brings(), messages }, MINE)?.resume;
 }
 
+const IMAGE = { type: "image", mediaType: "image/png", data: "AAAA" } as const;
+const LINK = { type: "image-url", url: "https://example.com/a.png" } as const;
+
+function text(text: string): readonly Part[] {
+  return [{ type: "text", text }];
+}
+
 function user(...parts: readonly (string | Part)[]): Message {
   const content = parts.map((part) =>
     typeof part === "string" ? ({ type: "text", text: part } as const) : part,
@@ -93,8 +100,9 @@ describe("what the user writes beside the results of a parked turn", () => {
   test("goes with them, wherever it stands", () => {
     const asked = user("An old question.");
     const resume = claimed([asked, CALLED, user("One."), ...BOTH, user("Two.", " "), user("3")]);
-    expect(resume?.message).toBe("One.\n\nTwo.\n\n3");
-    expect(resume?.results.map(({ content }) => content)).toEqual(["result of a", "result of b"]);
+    expect(resume?.message).toEqual(text("One.\n\nTwo.\n\n3"));
+    const contents = resume?.results.map(({ content }) => content);
+    expect(contents).toEqual([text("result of a"), text("result of b")]);
   });
 
   test("is not made up of nothing, nor of what was asked before the calls", () => {
@@ -109,9 +117,12 @@ describe("what the user writes beside the results of a parked turn", () => {
     expect(claimed([user("Never mind.")])).toBeUndefined();
   });
 
-  test("is a new question where it is more than words, or follows another answer", () => {
-    const image = { type: "image", mediaType: "image/png", data: "AAAA" } as const;
-    expect(claimed([CALLED, ...BOTH, user("See:", image)])).toBeUndefined();
+  test("may be images, in their place among the words", () => {
+    const resume = claimed([CALLED, ...BOTH, user("See:", IMAGE), user(LINK), user("A.", "B.")]);
+    expect(resume?.message).toEqual([...text("See:"), IMAGE, LINK, ...text("A.\n\nB.")]);
+  });
+
+  test("is a new question where it follows another answer, or instructions", () => {
     const system = { role: "system", content: user("Be brief.").content } as const;
     expect(claimed([CALLED, ...BOTH, system])).toBeUndefined();
     const said = { role: "assistant", content: user("Done.").content } as const;
@@ -175,8 +186,76 @@ describe("what the user writes beside the results of a parked turn", () => {
     ["Ollama's", inOllama],
   ])("is understood in %s form", (_, decode) => {
     expect(claimed(decode().messages)).toMatchObject({
-      message: "Hurry.",
-      results: ids.map((id) => ({ toolCallId: id, content: id })),
+      message: text("Hurry."),
+      results: ids.map((id) => ({ toolCallId: id, content: text(id) })),
     });
+  });
+});
+
+describe("an image in the result of a tool", () => {
+  const PIXEL = "iVBORw0KGgo=";
+  const image = { type: "image", mediaType: "image/png", data: PIXEL } as const;
+  const call = { id: "call_a", name: "shoot", input: {} };
+
+  function resultsOf(request: { readonly messages: readonly Message[] }) {
+    const parked = createParkedTurns(8);
+    parked.park(turn("a", []));
+    return parked.claim({ ...brings(), ...request }, MINE)?.resume;
+  }
+
+  test("stays in its place, and texts side by side are one", () => {
+    const content = [...text("One. "), ...text("Two."), image, ...text(""), LINK, ...text("End.")];
+    const messages: Message[] = [{ role: "tool", toolCallId: "call_a", content }];
+    expect(resultsOf({ messages })?.results).toEqual([
+      { toolCallId: "call_a", content: [...text("One. Two."), image, LINK, ...text("End.")] },
+    ]);
+  });
+
+  test("comes within the result in Anthropic's form", () => {
+    const source = { type: "base64", media_type: "image/png", data: PIXEL };
+    const content = [
+      { type: "text", text: "Taken." },
+      { type: "image", source },
+    ];
+    const { request } = decodeMessagesRequest({
+      model: "m",
+      max_tokens: 10,
+      messages: [
+        { role: "assistant", content: [{ ...call, type: "tool_use" }] },
+        { role: "user", content: [{ type: "tool_result", tool_use_id: "call_a", content }] },
+      ],
+    });
+    const resume = resultsOf(request);
+    expect(resume?.results[0]?.content).toEqual([...text("Taken."), image]);
+    expect(resume).not.toHaveProperty("message");
+  });
+
+  test("comes in a message behind the result in OpenAI's form", () => {
+    const url = `data:image/png;base64,${PIXEL}`;
+    const called = { id: "call_a", type: "function", function: { name: "shoot", arguments: "{}" } };
+    const { request } = decodeOpenai({
+      model: "m",
+      messages: [
+        { role: "assistant", tool_calls: [called] },
+        { role: "tool", tool_call_id: "call_a", content: "(see following user message for image)" },
+        { role: "user", content: [{ type: "image_url", image_url: { url } }] },
+      ],
+    });
+    expect(resultsOf(request)?.message).toEqual([image]);
+  });
+
+  test("comes beside the text of the result in Ollama's form", () => {
+    const run = decodeOllama({
+      model: "m",
+      messages: [
+        {
+          role: "assistant",
+          tool_calls: [{ id: "call_a", function: { name: "shoot", arguments: {} } }],
+        },
+        { role: "tool", tool_call_id: "call_a", content: "Taken.", images: [PIXEL] },
+      ],
+    });
+    if (run.action !== "run" || run.request.kind !== "chat") throw new Error("nothing to run");
+    expect(resultsOf(run.request)?.results[0]?.content).toEqual([...text("Taken."), image]);
   });
 });

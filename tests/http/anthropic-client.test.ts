@@ -333,6 +333,60 @@ describe("errors", () => {
   });
 });
 
+describe("errors of the paths for models, which OpenAI's clients ask, too", () => {
+  const openai = { error: { type: expect.any(String), code: expect.any(String) } };
+  const plain = (path: string, key: string, method = "GET"): Promise<Response> =>
+    fetch(`${composed.api}${path}`, { method, headers: { authorization: `Bearer ${key}` } });
+
+  test("a wrong key is an AuthenticationError with the request's id", async () => {
+    const wrong = "mlp_wrong-key-wrong-key";
+    const stranger = clientOf(composed, { apiKey: wrong });
+    for (const asking of [stranger.models.list(), stranger.models.retrieve("rehearsal")]) {
+      const error = await failureOf(asking);
+      expect(error).toBeInstanceOf(Anthropic.AuthenticationError);
+      expect(error).toMatchObject({ type: "authentication_error", errorCode: "invalid_api_key" });
+      expect(error).toHaveProperty("requestID", expect.stringMatching(/^req_/));
+    }
+    const other = await plain("/v1/models", wrong);
+    expect([other.status, other.headers.get("request-id")]).toEqual([401, null]);
+    const body = await other.json();
+    expect(body).toMatchObject(openai);
+    expect(body).not.toHaveProperty("type");
+  });
+
+  test("an unknown model is a NotFoundError, and the id is with good answers, too", async () => {
+    for (const base of ["", "/v1", `/k/${SECRETS.MLP_API_KEY}`]) {
+      const { models } = clientOf(composed, { baseURL: composed.api + base });
+      const error = await failureOf(models.retrieve("claude-0"));
+      expect(error).toBeInstanceOf(Anthropic.NotFoundError);
+      expect(error).toMatchObject({ type: "not_found_error", errorCode: "model_not_found" });
+      expect(error).toHaveProperty("requestID", expect.stringMatching(/^req_/));
+      const { _request_id: id } = await models.retrieve("rehearsal");
+      expect(id).toMatch(/^req_/);
+    }
+    const other = await plain("/v1/models/claude-0", SECRETS.MLP_API_KEY);
+    expect([other.status, await other.json()]).toMatchObject([404, openai]);
+  });
+
+  test("another method is an error in the form of who sent it", async () => {
+    const error = await failureOf(client.post("/v1/models", { body: {} }));
+    expect(error).toBeInstanceOf(Anthropic.APIError);
+    expect(error).toMatchObject({ status: 405, type: "invalid_request_error" });
+    expect(error).toHaveProperty("requestID", expect.stringMatching(/^req_/));
+    const other = await plain("/v1/models", SECRETS.MLP_API_KEY, "DELETE");
+    expect([other.status, other.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+    expect(await other.json()).toMatchObject(openai);
+  });
+
+  test("other paths take no notice of the header", async () => {
+    for (const path of ["/v1/modelsx", "/v1/embeddings", "/v1/chat/completions"]) {
+      const error = await failureOf(client.get(path));
+      expect(error).toMatchObject({ type: "invalid_request_error", requestID: null });
+      expect(error).toHaveProperty("error.error.code");
+    }
+  });
+});
+
 describe("retries", () => {
   for (const streamed of [false, true]) {
     const how = streamed ? "streamed" : "whole";

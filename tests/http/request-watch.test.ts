@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
+import { AppError } from "../../src/core/error.ts";
 import { operation } from "../../src/http/operation.ts";
 import { createRequestWatch } from "../../src/http/request-watch.ts";
 import { createRouteNames } from "../../src/http/route-names.ts";
@@ -23,9 +24,14 @@ function given() {
     metrics: {
       requestStarted: tell("in"),
       recordRequest: tell("request"),
+      recordStreamEnd: tell("stream end"),
       recordRefusal: tell("refusal"),
     },
-    traces: { requestStarted: tell("span"), requestEnded: tell("span end") },
+    traces: {
+      requestStarted: tell("span"),
+      requestEnded: tell("span end"),
+      streamEnded: tell("span over"),
+    },
   });
   const answer = (response: Response, path = ROUTE, method = "POST"): void => {
     const request = new Request("http://127.0.0.1/x", { method });
@@ -79,19 +85,33 @@ describe("a watched request", () => {
   });
 
   test.each([
-    ["text/event-stream; charset=utf-8", "s1", ROUTE, true],
-    ["application/x-ndjson", "s1", ROUTE, true],
-    ["text/event-stream", undefined, ROUTE, false],
-    ["application/json", "s1", ROUTE, false],
-    ["text/event-stream", "s1", "/elsewhere", false],
-  ])("of type %s with session %p at %p goes on: %p", (type, session, path, streamed) => {
+    ["text/event-stream; charset=utf-8", "openai-processing-ms", ROUTE, true],
+    ["application/x-ndjson", "openai-processing-ms", ROUTE, true],
+    ["text/event-stream", "x-mlp-queued", ROUTE, true],
+    ["text/event-stream", "x-request-id", ROUTE, false],
+    ["application/json", "openai-processing-ms", ROUTE, false],
+    ["text/event-stream", "openai-processing-ms", "/elsewhere", false],
+  ])("of type %s with the header %s at %p goes on: %p", (type, header, path, streamed) => {
     const { told, answer } = given();
-    const headers = {
-      "content-type": type,
-      ...(session !== undefined && { "x-session-id": session }),
-    };
+    const headers = { "content-type": type, [header]: "1" };
     answer(new Response("", { headers }), path);
     expect(told[1]).toEqual(["span end", expect.objectContaining({ streamed })]);
+  });
+
+  test("is told of when its stream is over, with how it ended", () => {
+    const { told, watch, clock } = given();
+    clock.advance(40);
+    const seen = { firstEventAt: undefined, answered: 0, usage: undefined };
+    const asked = { requestId: "req_1", startedAt: 10 };
+    watch.streamEnded(asked, { outcome: "done", result: undefined, ...seen });
+    const error = new AppError("too_busy", "No room.");
+    watch.streamEnded(asked, { outcome: "refused", error, ...seen });
+    expect(told).toEqual([
+      ["stream end", { outcome: "done", errorCode: undefined, durationMs: 30 }],
+      ["span over", { requestId: "req_1", outcome: "done", errorCode: undefined }],
+      ["stream end", { outcome: "refused", errorCode: "too_busy", durationMs: 30 }],
+      ["span over", { requestId: "req_1", outcome: "refused", errorCode: "too_busy" }],
+    ]);
   });
 
   test("that was refused is told of with its reason", () => {

@@ -416,7 +416,7 @@ describe("previous_response_id", () => {
     expect(lastTurn().request).toMatchObject({
       kind: "resume",
       resumes: parked.id,
-      results: [{ toolCallId: "call_9", content: "hello" }],
+      results: [{ toolCallId: "call_9", content: [{ type: "text", text: "hello" }] }],
     });
   });
 

@@ -53,6 +53,12 @@ async function metricsOf({ api, secrets }: Composed): Promise<string> {
   return (await fetch(`${api}/metrics`, { headers })).text();
 }
 
+async function totalsOf({ api, secrets }: Composed): Promise<object> {
+  const headers = { authorization: `Bearer ${secrets.MLP_API_KEY}`, accept: "application/json" };
+  const answer = await fetch(`${api}/metrics`, { headers });
+  return ((await answer.json()) as { requests: object }).requests;
+}
+
 interface ErrorBody {
   readonly error: { readonly message: string; readonly code: string; readonly param: string };
 }
@@ -103,6 +109,7 @@ describe("OpenAI's client", () => {
     ] as never);
     expect(chunks.filter((chunk) => chunk.usage)).toEqual([chunks.at(-1)!]);
     expect(chunks.at(-1)?.usage).toMatchObject({ prompt_tokens: 6, total_tokens: 16 });
+    expect(await totalsOf(set.place)).toMatchObject({ total: 1, successful: 1, failed: 0 });
   });
 
   test("has the middle filled in for each, and no agent run where the model cannot", async () => {
@@ -120,6 +127,25 @@ describe("OpenAI's client", () => {
     ]);
     expect(counter.turns).toEqual([]);
   });
+
+  test.each([false, true])(
+    "runs no agent either where one of them only carries the marks of a gap (stream: %p)",
+    async (stream) => {
+      const rehearsal = createRehearsal({ clock: createSystem().clock });
+      const counter = anAgent(() => says("never"));
+      await using place = await compose([counter, rehearsal]);
+      const gap = "<|fim_prefix|>return <|fim_suffix|>}<|fim_middle|>";
+      const asked = { prompt: ["plain", gap, "plain too"], stream };
+      const refused = await place.post(COMPLETIONS, { model, ...asked });
+      const { error } = (await refused.json()) as ErrorBody;
+      expect([refused.status, error.code, error.param]).toEqual([400, "unsupported", "prompt"]);
+      expect(error.message).toStartWith("This model cannot fill in the middle");
+      expect(counter.turns).toEqual([]);
+      expect(auditOf(place).filter(({ event }) => event === "model_request")).toEqual([]);
+      expect(await totalsOf(place)).toMatchObject({ total: 1, successful: 0, failed: 1 });
+      expect((await place.post(COMPLETIONS, { model: "rehearsal", ...asked })).status).toBe(200);
+    },
+  );
 });
 
 test("a streamed list that waits for room says so, and has all its answers once there is some", async () => {
@@ -236,6 +262,8 @@ describe("a list that fails in the middle", () => {
         "model_response",
         "rate_limit_exceeded",
       ]);
+      const total = { total: 1, successful: 0, failed: 1, rate_limited: 1 };
+      expect(await totalsOf(set.place)).toEqual(total);
     },
   );
 

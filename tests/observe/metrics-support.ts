@@ -53,7 +53,6 @@ export function aTurn(fields: Partial<TurnFigures> = {}): TurnFigures {
     kind: "chat",
     errorCode: undefined,
     keyId: "default",
-    stream: false,
     outcome: "done",
     durationMs: 3_000,
     firstEventMs: 30,

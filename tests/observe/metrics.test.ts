@@ -238,7 +238,8 @@ describe("the guides' JSON document", () => {
       metrics.recordRequest(aRequest({ status, durationMs }));
     const stream = (outcome: "done" | "error" | "client_cancelled", durationMs: number): void => {
       metrics.recordRequest(aRequest({ streamed: true, durationMs: 1 }));
-      metrics.recordTurn(aTurn({ stream: true, outcome, durationMs }));
+      const errorCode = outcome === "error" ? "agent_error" : undefined;
+      metrics.recordStreamEnd({ outcome, errorCode, durationMs });
     };
     whole(200, 100);
     whole(429, 10);
@@ -247,11 +248,20 @@ describe("the guides' JSON document", () => {
     stream("done", 300);
     stream("error", 500);
     stream("client_cancelled", 9_000);
-    metrics.recordTurn(aTurn());
+    for (const outcome of ["done", "error"] as const) metrics.recordTurn(aTurn({ outcome }));
     metrics.recordRequest(aRequest({ inference: false, route: "/health", method: "GET" }));
     expect(metrics.json()).toMatchObject({
       requests: { total: 7, successful: 2, failed: 3, rate_limited: 1 },
       performance: { avg_response_time_ms: 200 },
+    });
+  });
+
+  test("counts a stream over a limit as failed, and as that", () => {
+    const { metrics } = createBench();
+    metrics.recordRequest(aRequest({ streamed: true }));
+    metrics.recordStreamEnd({ outcome: "refused", errorCode: "rate_limited", durationMs: 1 });
+    expect(metrics.json()).toMatchObject({
+      requests: { total: 1, successful: 0, failed: 1, rate_limited: 1 },
     });
   });
 

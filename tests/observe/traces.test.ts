@@ -6,63 +6,19 @@ import { createSystem } from "../../src/app/system.ts";
 import type { Clock, Log } from "../../src/core/ports.ts";
 import { createTraces, tracesUrl } from "../../src/observe/traces.ts";
 import type { TracedTurn, Traces } from "../../src/observe/traces.ts";
-
-interface Attribute {
-  readonly key: string;
-  readonly value: { readonly stringValue?: string; readonly intValue?: number | string };
-}
-
-interface SentSpan {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  readonly kind: number;
-  readonly startTimeUnixNano: string;
-  readonly endTimeUnixNano: string;
-  readonly attributes: readonly Attribute[];
-  readonly status: { readonly code?: number };
-}
-
-interface Collector {
-  readonly url: string;
-  readonly spans: SentSpan[];
-  readonly services: string[];
-  readonly bodies: string[];
-  readonly paths: string[];
-  stop(): Promise<void>;
-}
+import { createFakeClock } from "../support/fake-clock.ts";
+import { attributesOf, startCollector as openCollector } from "../support/trace-collector.ts";
+import type { Collector, SentSpan } from "../support/trace-collector.ts";
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close();
 });
 
-function startCollector(answer: () => Promise<Response> = ok): Collector {
-  const seen = { spans: [] as SentSpan[], services: [] as string[], bodies: [] as string[] };
-  const paths: string[] = [];
-  const server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch: async (request) => {
-      const body = await request.text();
-      paths.push(`${request.method} ${new URL(request.url).pathname}`);
-      seen.bodies.push(body);
-      for (const { resource, scopeSpans } of JSON.parse(body).resourceSpans) {
-        const service = resource.attributes.find(({ key }: Attribute) => key === "service.name");
-        seen.services.push(service.value.stringValue);
-        for (const { spans } of scopeSpans) seen.spans.push(...spans);
-      }
-      return await answer();
-    },
-  });
-  const stop = async (): Promise<void> => server.stop(true);
-  closing.push(stop);
-  return { url: `http://127.0.0.1:${server.port}`, ...seen, paths, stop };
-}
-
-function ok(): Promise<Response> {
-  return Promise.resolve(Response.json({}));
+function startCollector(answer?: () => Promise<Response>): Collector {
+  const collector = openCollector(answer);
+  closing.push(() => collector.stop());
+  return collector;
 }
 
 function createLog(): Log & { readonly warnings: string[] } {
@@ -89,6 +45,14 @@ async function start(url: string | null, { log, clock }: Given = {}): Promise<Tr
   return traces;
 }
 
+/** At a moment that the test advances. */
+async function startAt(url: string) {
+  const clock = createFakeClock();
+  return { traces: await start(url, { clock }), clock };
+}
+
+const DONE = { outcome: "done", errorCode: undefined } as const;
+
 function aTurn(fields: Partial<TracedTurn> = {}): TracedTurn {
   return {
     turnId: "req_1",
@@ -114,13 +78,13 @@ function request(traces: Traces, turn: TracedTurn | undefined, status = 200): vo
   traces.requestStarted({ requestId, method: "POST", traceparent: null });
   if (streamed) traces.requestEnded(answer);
   if (turn !== undefined) traces.turnEnded(turn);
-  if (!streamed) traces.requestEnded(answer);
+  if (streamed) traces.streamEnded({ requestId, ...DONE });
+  else traces.requestEnded(answer);
 }
 
-function attributesOf({ attributes }: SentSpan): Record<string, unknown> {
-  return Object.fromEntries(
-    attributes.map(({ key, value }) => [key, Object.values(value)[0] as unknown]),
-  );
+/** In milliseconds. */
+function lengthOf({ startTimeUnixNano: from, endTimeUnixNano: to }: SentSpan): number {
+  return Number(BigInt(to) - BigInt(from)) / 1e6;
 }
 
 function named(collector: Collector, name: string): SentSpan {
@@ -184,24 +148,91 @@ describe("a collector", () => {
     expect(age >= 0n && age < 60_000_000_000n).toBe(true);
   });
 
-  test("gets the span of a stream when its turn has ended, not when its head was sent", async () => {
+  test("gets the span of a stream when it is over, not when its head was sent", async () => {
     const collector = startCollector();
-    const traces = await start(collector.url);
+    const { traces, clock } = await startAt(collector.url);
     traces.requestStarted({ requestId: "req_1", method: "POST", traceparent: null });
     traces.requestEnded({ requestId: "req_1", route: "/x", status: 200, streamed: true });
-    traces.turnEnded(
-      aTurn({ stream: true, outcome: "agent_lost", errorCode: "agent_lost", usage: undefined }),
-    );
+    clock.advance(5_000);
+    const lost = { outcome: "agent_lost", errorCode: "agent_lost" } as const;
+    traces.turnEnded(aTurn({ stream: true, ...lost, usage: undefined }));
+    traces.streamEnded({ requestId: "req_1", ...lost });
+    clock.advance(5_000);
     await traces.close();
     const server = named(collector, "POST /x");
     const agent = named(collector, "invoke_agent cursor-1");
-    expect(BigInt(server.endTimeUnixNano) >= BigInt(agent.endTimeUnixNano)).toBe(true);
+    expect(lengthOf(server)).toBe(5_000);
+    expect(server.endTimeUnixNano).toBe(agent.endTimeUnixNano);
     expect(server.status.code).toBe(2);
     expect(attributesOf(server)["error.type"]).toBe("agent_lost");
     expect(attributesOf(agent)).toMatchObject({
       "error.type": "agent_lost",
       "gen_ai.request.stream": true,
       "gen_ai.response.time_to_first_chunk": 0.003,
+    });
+  });
+
+  test("gets the span of a stream that was over before its head was told of", async () => {
+    const collector = startCollector();
+    const { traces, clock } = await startAt(collector.url);
+    traces.requestStarted({ requestId: "req_1", method: "POST", traceparent: null });
+    clock.advance(100);
+    traces.streamEnded({ requestId: "req_1", outcome: "refused", errorCode: "too_busy" });
+    traces.requestEnded({ requestId: "req_1", route: "/x", status: 200, streamed: true });
+    clock.advance(5_000);
+    await traces.close();
+    const server = named(collector, "POST /x");
+    expect([lengthOf(server), attributesOf(server)["error.type"]]).toEqual([100, "too_busy"]);
+  });
+
+  describe.each([false, true])("of a request with several prompts (stream: %p)", (stream) => {
+    const ids = ["req_1", "req_1.2", "req_1.3"];
+    const answer = { requestId: "req_1", route: "/x", status: 200, streamed: stream };
+
+    test("gets the spans of each turn in the one of the request, which ends with the last", async () => {
+      const collector = startCollector();
+      const { traces, clock } = await startAt(collector.url);
+      traces.requestStarted({ requestId: "req_1", method: "POST", traceparent: null });
+      if (stream) traces.requestEnded(answer);
+      for (const turnId of ids) {
+        const startedAt = clock.now();
+        clock.advance(1_000);
+        traces.turnEnded(aTurn({ turnId, stream, startedAt, durationMs: 1_000, model: turnId }));
+      }
+      if (stream) traces.streamEnded({ requestId: "req_1", ...DONE });
+      else traces.requestEnded(answer);
+      clock.advance(5_000);
+      await traces.close();
+      const server = named(collector, "POST /x");
+      expect(lengthOf(server)).toBe(3_000);
+      const chats = ids.map((id) => named(collector, `chat ${id}`));
+      const agents = collector.spans.filter(({ name }) => name.startsWith("invoke_agent"));
+      expect(chats.map((chat) => chat.parentSpanId)).toEqual(ids.map(() => server.spanId));
+      expect(chats.map(lengthOf)).toEqual([1_000, 1_000, 1_000]);
+      expect(new Set(agents.map((agent) => agent.parentSpanId))).toEqual(
+        new Set(chats.map((chat) => chat.spanId)),
+      );
+      expect(new Set(collector.spans.map(({ traceId }) => traceId)).size).toBe(1);
+      expect([collector.spans.length, server.status.code]).toEqual([7, 0]);
+    });
+
+    test("hears of the one that failed", async () => {
+      const collector = startCollector();
+      const { traces } = await startAt(collector.url);
+      const failed = { outcome: "error", errorCode: "agent_error" } as const;
+      traces.requestStarted({ requestId: "req_1", method: "POST", traceparent: null });
+      if (stream) traces.requestEnded(answer);
+      traces.turnEnded(aTurn({ turnId: "req_1", stream, model: "a" }));
+      traces.turnEnded(aTurn({ turnId: "req_1.2", stream, model: "b", ...failed }));
+      if (stream) traces.streamEnded({ requestId: "req_1", ...failed });
+      else traces.requestEnded({ ...answer, status: 502 });
+      await traces.close();
+      const spans = ["POST /x", "chat a", "chat b"].map((name) => named(collector, name));
+      expect(spans.map((span) => attributesOf(span)["error.type"])).toEqual([
+        "agent_error",
+        undefined,
+        "agent_error",
+      ]);
     });
   });
 

@@ -14,17 +14,16 @@ describe("framing server-sent events", () => {
     expect(SSE_DONE).toBe(sseData("[DONE]"));
   });
 
-  test("spreads a payload with line breaks over several data lines", () => {
-    expect(sseData("a\nb\r\nc\rd")).toBe("data: a\ndata: b\ndata: c\ndata: d\n\n");
-  });
-
-  test("leaves no way to start a field or a message from within a payload, a name or a comment", () => {
-    const hostile = "x\n\nevent: evil\ndata: [DONE]";
-    expect(decodeWhole(sseData(hostile))).toEqual([{ data: hostile }]);
-    expect(decodeWhole(sseEvent(hostile, "{}"))).toEqual([
-      { event: "x event: evil data: [DONE]", data: "{}" },
-    ]);
-    expect(decodeWhole(sseComment(hostile))).toEqual([]);
+  test("leaves no way to start a field or a message from within a JSON text or a comment", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        const hostile = `${text}\n\nevent: evil\r\ndata: [DONE]`;
+        const json = JSON.stringify(hostile);
+        expect(decodeWhole(sseData(json))).toEqual([{ data: json }]);
+        expect(decodeWhole(sseEvent("delta", json))).toEqual([{ event: "delta", data: json }]);
+        expect(decodeWhole(sseComment(hostile))).toEqual([]);
+      }),
+    );
   });
 
   test("passes U+2028 and U+2029 untouched, since they end no line", () => {
@@ -123,10 +122,10 @@ describe("framed, then cut anywhere, parsed again", () => {
   });
 });
 
-function frame(message: SseMessage): string {
-  return message.event === undefined
-    ? sseData(message.data)
-    : sseEvent(message.event, message.data);
+/** As a server may write it: a line of data for each line of the payload. */
+function frame({ event, data }: SseMessage): string {
+  const lines = data.split(/\r\n|\n|\r/).map((line) => `data: ${line}\n`);
+  return `${event === undefined ? "" : `event: ${event}\n`}${lines.join("")}\n`;
 }
 
 function decodeWhole(text: string): SseMessage[] {

@@ -5,8 +5,10 @@ import type {
   CreateMessageRequestParams,
   CreateMessageResult,
   CreateMessageResultWithTools,
+  ImageContent,
   SamplingMessage,
   SamplingMessageContentBlock,
+  TextContent,
 } from "@modelcontextprotocol/server";
 import { AppError } from "../../core/error.ts";
 import type { FinishReason, TurnEvent } from "../../core/event.ts";
@@ -121,7 +123,7 @@ function messagesOf(messages: readonly Message[]): SamplingMessage[] {
 function contentOf(message: Exclude<Message, { role: "system" }>): SamplingMessageContentBlock[] {
   if (message.role === "tool") {
     const { toolCallId, isError } = message;
-    const content = [{ type: "text" as const, text: textOf(message.content) }];
+    const content = message.content.map(blockOf);
     return [
       { type: "tool_result", toolUseId: toolCallId, content, ...(isError === true && { isError }) },
     ];
@@ -135,12 +137,12 @@ function contentOf(message: Exclude<Message, { role: "system" }>): SamplingMessa
   return [...said, ...calls];
 }
 
-function blockOf(part: Part): SamplingMessageContentBlock {
+function blockOf(part: Part): TextContent | ImageContent {
   if (part.type === "image") return { type: "image", data: part.data, mimeType: part.mediaType };
   return { type: "text", text: part.type === "text" ? part.text : `[image: ${part.url}]` };
 }
 
-function isEmpty(block: SamplingMessageContentBlock): boolean {
+function isEmpty(block: TextContent | ImageContent): boolean {
   return block.type === "text" && block.text === "";
 }
 

@@ -42,10 +42,32 @@ export function reportResults(
     const name = names.get(toolCallId);
     const tool = name === undefined ? "a tool" : `the tool ${name}`;
     const verb = isError ? "failed with" : "returned";
-    const echo = firstWords(content, ECHO_CHARACTERS);
-    return `${tool} ${verb} ${count(content.length, "character")}${echo === "" ? "" : `, "${echo}"`}`;
+    return `${tool} ${verb} ${partsInWords(content)}`;
   });
   return `This is a rehearsal: ${sentences.join("; ")}.`;
+}
+
+function partsInWords(parts: readonly Part[]): string {
+  const text = textOf(parts);
+  const echo = firstWords(text, ECHO_CHARACTERS);
+  const said = `${count(text.length, "character")}${echo === "" ? "" : `, "${echo}"`}`;
+  const images = parts.flatMap((part) => (part.type === "text" ? [] : [imageInWords(part)]));
+  if (images.length === 0) return said;
+  return `${said}, and ${count(images.length, "image")} (${images.join("; ")})`;
+}
+
+/** What the tools returned and nothing else; an image as its type and size. */
+export function bareResults(results: readonly ToolResult[]): string {
+  return results
+    .flatMap(({ content }) => content)
+    .map((part) => (part.type === "text" ? part.text : `[${imageInWords(part)}]`))
+    .join("");
+}
+
+function imageInWords(part: Exclude<Part, { readonly type: "text" }>): string {
+  if (part.type === "image-url") return part.url;
+  const { length } = part.data.replace(/=+$/, "");
+  return `${part.mediaType}, ${count(Math.floor((length * 3) / 4), "byte")}`;
 }
 
 /** The answer to a directive that was not understood. */
@@ -96,11 +118,7 @@ export function toolRoundsOf(request: TurnRequest): ToolRounds {
     } else if (message.role === "tool") {
       if (message.name !== undefined) names.set(message.toolCallId, message.name);
       const isError = message.isError === undefined ? {} : { isError: message.isError };
-      results.push({
-        toolCallId: message.toolCallId,
-        content: textOf(message.content),
-        ...isError,
-      });
+      results.push({ toolCallId: message.toolCallId, content: message.content, ...isError });
     }
   }
   // Calls without results are an old question put again, not a round that came back.
@@ -109,7 +127,7 @@ export function toolRoundsOf(request: TurnRequest): ToolRounds {
 }
 
 function textOf(parts: readonly Part[]): string {
-  return parts.map((part) => (part.type === "text" ? part.text : "")).join("\n");
+  return parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n");
 }
 
 function count(number: number, noun: string): string {

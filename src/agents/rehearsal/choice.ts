@@ -1,7 +1,7 @@
 // What the rehearsal agent plays for a request: directives in its message first, then the script's answer, else its own.
 // Keeps only how many of the script's answers it has given.
 
-import type { Turn, TurnRequest } from "../../core/turn.ts";
+import type { Part, Turn, TurnRequest } from "../../core/turn.ts";
 import * as answers from "./answer.ts";
 import { parseDirectives } from "./directives.ts";
 import type { RehearsalScript } from "./script.ts";
@@ -76,12 +76,16 @@ export function estimatePrompt(request: Turn["request"]): number {
       characters = request.prompt.length + (request.suffix?.length ?? 0);
       break;
     case "resume":
-      for (const { content } of request.results) characters += content.length;
+      for (const { content } of request.results) characters += partsSize(content);
       break;
     case "chat":
-      for (const { content } of request.messages) {
-        for (const part of content) characters += part.type === "text" ? part.text.length : 1024;
-      }
+      for (const { content } of request.messages) characters += partsSize(content);
   }
   return Math.ceil(characters / 4);
+}
+
+function partsSize(parts: readonly Part[]): number {
+  let size = 0;
+  for (const part of parts) size += part.type === "text" ? part.text.length : 1024;
+  return size;
 }

@@ -8,7 +8,7 @@ import type { Agent, Clock, Log, Random } from "../../core/ports.ts";
 import type { EmbeddingRequest, ToolResult, Turn } from "../../core/turn.ts";
 import { throwIfAborted, waitOrAbort } from "../abort.ts";
 import { createParkingLot, unknownTurn } from "../parking-lot.ts";
-import { reportResults, standardAnswer, toolRoundsOf } from "./answer.ts";
+import { bareResults, reportResults, standardAnswer, toolRoundsOf } from "./answer.ts";
 import { REPORT, createChoice, estimatePrompt } from "./choice.ts";
 import { embedTexts } from "./embedding.ts";
 import { type Cue, type Stage, playSegment } from "./play.ts";
@@ -86,7 +86,7 @@ export function createRehearsal(options: RehearsalOptions): Agent {
       promptTokens: estimatePrompt(request),
       answer: part.answer,
       report: () => reportResults(results, part.names),
-      results: () => results.map(({ content }) => content).join(""),
+      results: () => bareResults(results),
       callId,
     };
     for (const cue of playSegment(segment, stage)) {

@@ -57,7 +57,7 @@ interface Part {
 
 async function play(
   { call, close }: PlayedChat,
-  { head, text }: Told,
+  { head, text, images }: Told,
   { steps, rest }: Part,
 ): Promise<void> {
   const id = head["id"] ?? "";
@@ -82,7 +82,7 @@ async function play(
         break;
       }
       case "say-results":
-        await call("respond_chunk", { id, text: resultsIn(text) });
+        await call("respond_chunk", { id, text: resultsIn(text, images) });
         break;
       case "usage": {
         const { promptTokens, completionTokens } = step.usage;
@@ -110,7 +110,11 @@ async function play(
   await call("respond", { id, text: "", ...end });
 }
 
-function resultsIn(text: string): string {
+function resultsIn(text: string, images: Told["images"]): string {
   const results = text.matchAll(/<tool-result [^>]*>\n([\s\S]*?)\n<\/tool-result>/g);
-  return Array.from(results, ([, content = ""]) => content).join("");
+  const said = Array.from(results, ([, content = ""]) => content).join("");
+  return said.replaceAll(/\[image (\d+), below\]/g, (_, count) => {
+    const { mimeType, data = "" } = images[Number(count) - 1] ?? {};
+    return `[${mimeType}, ${Buffer.from(data, "base64").length} bytes]`;
+  });
 }

@@ -292,14 +292,15 @@ describe("a tool call", () => {
         toolCalls: [{ id: "c1", name: "read_file", arguments: '{"path":"a"}' }],
         finish: { reason: "tool_calls", parked: true },
       });
-      const results = [{ toolCallId: "c1", content: "it says 42" }];
+      const content = [{ type: "text", text: "it says 42" }] as const;
+      const results = [{ toolCallId: "c1", content }];
       const { ended } = running(played, {
         kind: "resume",
         model: "m",
         stream: true,
         resumes: turn.id,
         results,
-        message: "Hurry.",
+        message: [{ type: "text", text: "Hurry." }],
       });
       const next = await played.call("wait_for_request");
       expect(next.head).toMatchObject({ id: "r2", continues: "r1" });

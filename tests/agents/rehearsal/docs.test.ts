@@ -54,7 +54,7 @@ async function transcript(agent: Agent, message: string): Promise<string> {
     lines.push(`(your editor answers: ${TOOL_RESULT})`);
     const calls = callsOf(events);
     if (finish.parked === true) {
-      const results = calls.map(({ id }) => ({ toolCallId: id, content: TOOL_RESULT }));
+      const results = calls.map(({ id }) => ({ toolCallId: id, content: text(TOOL_RESULT) }));
       request = { kind: "resume", model: "rehearsal", stream: true, resumes: turn.id, results };
     } else {
       messages.push({ role: "assistant", content: [], toolCalls: calls });

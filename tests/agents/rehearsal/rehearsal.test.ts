@@ -293,7 +293,8 @@ describe("parked turns", () => {
   const ORDERS = "/rehearse tool read_file\n/rehearse park";
 
   function resume(resumes: string): ResumeRequest {
-    const results = [{ toolCallId: "call_1", content: "text", isError: true }];
+    const content = [{ type: "text", text: "text" }] as const;
+    const results = [{ toolCallId: "call_1", content, isError: true }];
     return { kind: "resume", model: "rehearsal", stream: true, resumes, results };
   }
 
@@ -311,7 +312,8 @@ describe("parked turns", () => {
   test("one that is brought words beside the results is given up: words may be orders", async () => {
     const { agent, park } = await parkedAgent();
     await park("turn_a");
-    const request = { ...resume("turn_a"), message: "Hurry." };
+    const message = [{ type: "text", text: "Hurry." }] as const;
+    const request = { ...resume("turn_a"), message };
     expect((await failureOf(runTurn(agent, request))).error.code).toBe("parked_turn_unknown");
     expect((await failureOf(runTurn(agent, resume("turn_a")))).error.code).toBe(
       "parked_turn_unknown",

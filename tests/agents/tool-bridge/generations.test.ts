@@ -62,7 +62,7 @@ describe.each(GENERATIONS)("an agent that speaks MCP %s", (speaks) => {
     const { toolCalls } = await readParked(first, 2);
     const results = toolCalls.map(({ id, name }) => ({
       toolCallId: id,
-      content: name,
+      content: [{ type: "text", text: name }],
       isError: name === "list_files",
     }));
     const second = brings(first, {});

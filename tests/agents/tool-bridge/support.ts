@@ -14,7 +14,7 @@ import type { EditorToolsDeps } from "../../../src/agents/tool-bridge/tool-bridg
 import { AppError } from "../../../src/core/error.ts";
 import type { TurnEvent } from "../../../src/core/event.ts";
 import type { Random } from "../../../src/core/ports.ts";
-import type { ResumeRequest, Tool, Turn } from "../../../src/core/turn.ts";
+import type { Part, ResumeRequest, Tool, Turn } from "../../../src/core/turn.ts";
 import { collectTurn } from "../../contract/collect-turn.ts";
 import { chatRequest, createFakeClock, turnOf } from "../support.ts";
 import type { FakeClock } from "../support.ts";
@@ -168,7 +168,13 @@ async function callTool(
     client instanceof LaterClient
       ? await client.callTool(params, more)
       : ((await client.callTool(params, undefined, more)) as CallToolResult);
-  const text = result.content.map((part) => (part.type === "text" ? part.text : "?")).join("");
+  const text = result.content
+    .map((part) => {
+      if (part.type === "text") return part.text;
+      if (part.type !== "image") return "?";
+      return `[${part.mimeType}, ${Buffer.from(part.data, "base64").length} bytes]`;
+    })
+    .join("");
   return result.isError === true ? `!${text}` : text;
 }
 
@@ -266,20 +272,29 @@ export function asks(
   return turnOf(chatRequest("Go.", { tools: [READ, LIST], ...fields }), turn);
 }
 
-/** The turn that brings results: call id → content, and what the user wrote beside them. */
+type Brought = string | readonly Part[];
+
+function partsOf(brought: Brought): readonly Part[] {
+  return typeof brought === "string" ? [{ type: "text", text: brought }] : brought;
+}
+
+/** The turn that brings results: call id → content, and what the user sent beside them. */
 export function brings(
   resumes: Turn,
-  results: Readonly<Record<string, string>>,
+  results: Readonly<Record<string, Brought>>,
   turn: Partial<Turn> = {},
-  message?: string,
+  message?: Brought,
 ): Turn {
   const request: ResumeRequest = {
     kind: "resume",
     model: "rehearsal",
     stream: true,
     resumes: resumes.id,
-    results: Object.entries(results).map(([toolCallId, content]) => ({ toolCallId, content })),
-    ...(message !== undefined && { message }),
+    results: Object.entries(results).map(([toolCallId, content]) => ({
+      toolCallId,
+      content: partsOf(content),
+    })),
+    ...(message !== undefined && { message: partsOf(message) }),
   };
   return turnOf(request, turn);
 }

@@ -101,7 +101,8 @@ describe("a call of the editor's tools", () => {
   test("that failed in the editor is an error to the agent", async () => {
     const { read, turn, id } = await parkedReader();
     const resumed = brings(turn, {});
-    const results = [{ toolCallId: id, content: "no such file", isError: true }];
+    const content = [{ type: "text", text: "no such file" }];
+    const results = [{ toolCallId: id, content, isError: true }];
     const request = { ...resumed.request, results } as Turn["request"];
     expect((await read({ ...resumed, request })).text).toBe("It says !no such file.");
   });

@@ -27,7 +27,7 @@ function serve() {
   const open = async (tools: readonly Tool[] = [READ], text = "ok") =>
     await server.open(tools, async (call) => {
       asked.push(call);
-      return { text, isError: false };
+      return { content: [{ type: "text", text }], isError: false };
     });
   return { server, open, asked };
 }

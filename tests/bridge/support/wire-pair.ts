@@ -75,11 +75,14 @@ export function createEnd(self: Party, peer: Party, limits: WireLimits = SMALL_L
 }
 
 /** A hub and an agent that have greeted each other; nothing is on its way. */
-export function openPair(limits: WireLimits = SMALL_LIMITS): { hub: End; agent: End } {
+export function openPair(
+  limits: WireLimits = SMALL_LIMITS,
+  hello: HelloFrame = HELLO,
+): { hub: End; agent: End } {
   const hub = createEnd("hub", "agent", limits);
   const agent = createEnd("agent", "hub");
   hub.step({ type: "opened", at: 0, hello: undefined });
-  agent.step({ type: "opened", at: 0, hello: HELLO });
+  agent.step({ type: "opened", at: 0, hello });
   move(agent, hub);
   hub.step({ type: "accept", at: 0, linkId: "link_1", version: "1", session: "s1" });
   move(hub, agent);
