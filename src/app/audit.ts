@@ -79,30 +79,48 @@ function promptKey(secrets: string): Uint8Array {
 }
 
 export function admissionEntry(record: AdmissionRecord): AuditEntry {
-  return {
-    eventType: "REQUEST",
-    event: "model_request",
-    requestId: record.turnId,
-    sessionId: record.sessionId,
-    ...askedBy(record),
-  };
+  return entryOf(record, record.turnId, { eventType: "REQUEST", event: "model_request" });
 }
 
 /** A retry that hears an earlier outcome: on record by itself, and never as a second `model_request`. */
 export function repeatEntry(record: RepeatRecord): AuditEntry {
+  const { requestId, repeats } = record;
+  const event = { eventType: "REQUEST", event: "model_request_repeated" } as const;
+  return { ...entryOf(record, requestId, event), repeats };
+}
+
+/** `bytes`: of the answer's body. */
+export function endEntry(record: TurnRecord, bytes: number): AuditEntry {
+  const eventType = record.outcome === "done" ? "RESPONSE" : "ERROR";
   return {
-    eventType: "REQUEST",
-    event: "model_request_repeated",
-    requestId: record.requestId,
-    repeats: record.repeats,
-    ...askedBy(record),
+    ...entryOf(record, record.turnId, { eventType, event: "model_response" }),
+    outcome: record.outcome,
+    // A stream's status was sent before its end was known.
+    statusCode: record.errorCode === undefined || record.stream ? 200 : statusOf(record.errorCode),
+    processingTimeMs: Math.round(record.durationMs),
+    responseSizeBytes: bytes,
+    promptTokens: record.usage?.promptTokens,
+    completionTokens: record.usage?.completionTokens,
+    tokensEstimated: record.usage?.estimated,
+    errorDetails: record.errorCode,
   };
 }
 
 /** Who asked for what, and from where. */
-function askedBy({ keyId, peer, model, origin }: AdmissionRecord | RepeatRecord) {
+function entryOf(
+  record: AdmissionRecord | RepeatRecord,
+  requestId: string,
+  { eventType, event }: Pick<AuditEntry, "eventType" | "event">,
+): AuditEntry {
+  const { keyId, peer, model, origin } = record;
+  const isKeyless = keyId === "";
   return {
-    ...(keyId === "" ? { securityFlags: ["keyless"] } : { keyId }),
+    eventType,
+    event,
+    requestId,
+    sessionId: "sessionId" in record ? record.sessionId : undefined,
+    keyId: isKeyless ? undefined : keyId,
+    securityFlags: isKeyless ? ["keyless"] : undefined,
     clientIp: peer,
     userAgent: origin.userAgent,
     endpoint: origin.endpoint,
@@ -110,22 +128,6 @@ function askedBy({ keyId, peer, model, origin }: AdmissionRecord | RepeatRecord)
     requestSizeBytes: origin.bytes,
     promptHash: origin.promptHash,
     model,
-  };
-}
-
-export function endEntry(record: TurnRecord): AuditEntry {
-  return {
-    ...admissionEntry(record),
-    eventType: record.outcome === "done" ? "RESPONSE" : "ERROR",
-    event: "model_response",
-    outcome: record.outcome,
-    // A stream's status was sent before its end was known.
-    statusCode: record.errorCode === undefined || record.stream ? 200 : statusOf(record.errorCode),
-    processingTimeMs: Math.round(record.durationMs),
-    promptTokens: record.usage?.promptTokens,
-    completionTokens: record.usage?.completionTokens,
-    tokensEstimated: record.usage?.estimated,
-    errorDetails: record.errorCode,
   };
 }
 

@@ -79,7 +79,7 @@ export function routeGroups(
     maxTokens: () => parts.current().limits.max_tokens,
     promptHash: (body) => parts.trail.promptHash(body),
     onAnswered: (record, bytes) =>
-      parts.trail.audit.writeWhenPossible({ ...endEntry(record), responseSizeBytes: bytes }),
+      parts.trail.audit.writeWhenPossible(endEntry(record, bytes)),
   });
   const dialect = {
     inference,

@@ -98,7 +98,7 @@ function createGatherer(write: (text: string) => unknown) {
 
 function finish(line: string, { format, color, censor }: LogSettings): string {
   const clean = censor(line);
-  return format === "json" ? clean : prettyLine(clean, color);
+  return format === "json" ? `${clean}\n` : prettyLine(clean, color);
 }
 
 /** One line of JSON: every request writes one, so that it is made in one go. What cannot be JSON is named in its place. */
@@ -115,7 +115,7 @@ function encodeLine(level: string, fields: object, message: string): string {
     else if (typeof value === "object" && value !== null) line[name] = loggableValue(value);
   }
   try {
-    return `${JSON.stringify(line)}\n`;
+    return JSON.stringify(line);
   } catch {
     return encodeLine(level, { unloggable: Object.keys(fields) }, message);
   }

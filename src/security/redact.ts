@@ -11,11 +11,22 @@ const RULES: readonly (readonly [secret: RegExp, replacement: string])[] = [
   [/mlp_[A-Za-z0-9_-]{8,}/g, "mlp_***"],
 ];
 
-/** What the rules need to be there, one each: most lines have none of it. In one expression they take four times as long. */
-const SUSPICIONS = [/[/f]k[/%]/i, /earer[\s%+]/i, /api-key/i, /mlp_/] as const;
+/** What the rules need to be there, one each. */
+const PATH = /[/f]k[/%]/i;
+const BEARER = /earer[\s%+]/i;
+const HEADER = /api-key/i;
+const OURS = "mlp_";
 
 /** The text with `***` in the place of client keys, tokens and what looks like one. In linear time. */
 export function redact(text: string): string {
-  if (!SUSPICIONS.some((suspicion) => suspicion.test(text))) return text;
-  return RULES.reduce((clean, [secret, replacement]) => clean.replace(secret, replacement), text);
+  return isSuspicious(text) ? clean(text) : text;
+}
+
+/** Most lines hold none of it. One after the other: in one expression they take four times as long. */
+function isSuspicious(text: string): boolean {
+  return PATH.test(text) || BEARER.test(text) || HEADER.test(text) || text.includes(OURS);
+}
+
+function clean(text: string): string {
+  return RULES.reduce((rest, [secret, replacement]) => rest.replace(secret, replacement), text);
 }
