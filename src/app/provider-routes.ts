@@ -78,8 +78,7 @@ export function routeGroups(
     streams: config.provider.enable_streaming,
     maxTokens: () => parts.current().limits.max_tokens,
     promptHash: (body) => parts.trail.promptHash(body),
-    onAnswered: (record, bytes) =>
-      parts.trail.audit.writeWhenPossible(endEntry(record, bytes)),
+    onAnswered: (record, bytes) => parts.trail.audit.writeWhenPossible(endEntry(record, bytes)),
   });
   const dialect = {
     inference,

@@ -381,8 +381,9 @@ describe("errors of the paths for models, which OpenAI's clients ask, too", () =
   test("other paths take no notice of the header", async () => {
     for (const path of ["/v1/modelsx", "/v1/embeddings", "/v1/chat/completions"]) {
       const error = await failureOf(client.get(path));
-      expect(error).toMatchObject({ type: "invalid_request_error", requestID: null });
-      expect(error).toHaveProperty("error.error.code");
+      expect(error).toBeInstanceOf(Anthropic.APIError);
+      expect(error).toMatchObject({ requestID: null, error: openai });
+      expect(error).not.toHaveProperty("error.type");
     }
   });
 });

@@ -97,7 +97,7 @@ describe("a stream whose turn waits for room", () => {
     const metrics = await (await fetch(`${slow.place.api}/metrics`, { headers })).text();
     expect(metrics).toMatch(/mlp_requests_refused_total\{code="too_busy",key_id="[^"]+"\} 1/);
     expect(metrics).toContain("mlp_turns_waiting 0");
-    const totals = { total: 2, successful: 0, failed: 1, rate_limited: 0 };
+    const totals = { total: 1, successful: 0, failed: 1, rate_limited: 0 };
     expect(await getJson(slow.place, "/metrics")).toMatchObject({ requests: totals });
     slow.go.resolve();
     expect((await slow.first).status).toBe(200);

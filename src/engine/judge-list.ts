@@ -1,0 +1,33 @@
+// Several requests judged before the first of them runs: by the model that they would go to now, where there is one.
+// Each is judged again when its turn comes, since others may be there by then.
+
+import type { Model } from "../core/model.ts";
+import type { SessionDirectory } from "../core/ports.ts";
+import type { Caller } from "./admit.ts";
+import type { Catalog } from "./catalog.ts";
+import { chooseSession, fitToModel } from "./choose-session.ts";
+import type { TurnListDeps, TurnRequests } from "./turn-list.ts";
+
+interface ListJudgeDeps {
+  readonly sessions: Pick<SessionDirectory, "list">;
+  readonly catalog: Pick<Catalog, "resolve">;
+}
+
+/** All of a list are for one model. */
+export function createListJudge({ sessions, catalog }: ListJudgeDeps): TurnListDeps["judge"] {
+  function modelFor([{ model }]: TurnRequests, caller: Caller): Model | undefined {
+    const wanted = { target: catalog.resolve(model), name: model, ...caller };
+    try {
+      return chooseSession(wanted, sessions.list()).model;
+    } catch {
+      // Why there is none is told when the first is admitted; a repeated list needs none.
+      return undefined;
+    }
+  }
+
+  return (requests, caller) => {
+    const model = modelFor(requests, caller);
+    if (model === undefined) return;
+    for (const request of requests) fitToModel(request, model);
+  };
+}
