@@ -18,7 +18,7 @@ import { PROTOCOL_VERSION } from "./frame.ts";
 import { createLiveness, type LinkTimes, type Verdict } from "./liveness.ts";
 import { TOOL_RESULT_PARTS } from "./payload.ts";
 import { present } from "./present.ts";
-import { createTurns, type TurnStep } from "./turns.ts";
+import { createTurns, type Fatal, type TurnStep } from "./turns.ts";
 
 export interface LinkConfig {
   readonly self: Party;
@@ -47,10 +47,8 @@ export function createLink(config: LinkConfig): Link {
   let limits = config.limits;
   let readsParts = false;
   const counters: LinkCounters = { late: 0, unknown: 0 };
-  const turns = createTurns(
-    { limits: () => limits, readsParts: () => readsParts, counters },
-    config.livesElsewhere,
-  );
+  const half = { limits: () => limits, readsParts: () => readsParts, counters };
+  const turns = createTurns(half, config.livesElsewhere);
   const liveness = createLiveness(config.times);
 
   function step(input: LinkInput): readonly LinkEffect[] {
@@ -147,12 +145,8 @@ export function createLink(config: LinkConfig): Link {
   }
 
   function greeted(frame: HelloFrame): readonly LinkEffect[] {
-    if (frame.protocol !== PROTOCOL_VERSION) {
-      return close(CLOSE.protocol, `protocol ${frame.protocol} is not spoken here, only 1`);
-    }
-    if (frame.role !== config.peer) {
-      return close(CLOSE.forbidden, `this secret is for a link as ${config.peer}`);
-    }
+    const refused = refusalOf(frame, config.peer);
+    if (refused !== undefined) return close(refused.fatal, refused.reason);
     phase = "admitting";
     readsParts = frame.capabilities[TOOL_RESULT_PARTS] === true;
     return [{ type: "hello", frame }];
@@ -212,6 +206,15 @@ export function createLink(config: LinkConfig): Link {
     },
     counters,
   };
+}
+
+function refusalOf({ protocol, role }: HelloFrame, peer: Party): Fatal | undefined {
+  if (protocol !== PROTOCOL_VERSION) {
+    const reason = `protocol ${protocol} is not spoken here, only 1`;
+    return { fatal: CLOSE.protocol, reason };
+  }
+  if (role === peer) return undefined;
+  return { fatal: CLOSE.forbidden, reason: `this secret is for a link as ${peer}` };
 }
 
 /** An agent whose models have changed says so by another hello; nothing else in it counts. */

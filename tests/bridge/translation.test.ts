@@ -41,16 +41,7 @@ const part: fc.Arbitrary<Part> = fc.oneof(
   fc.webUrl().map((url): Part => ({ type: "image-url", url })),
 );
 const content = fc.array(part, { maxLength: 3 });
-/** Texts side by side are one, as the vocabulary has it of results. */
-const resultContent = content.map((parts) =>
-  parts.reduce<Part[]>((joined, part) => {
-    const last = joined.at(-1);
-    if (part.type !== "text") return [...joined, part];
-    if (part.text === "") return joined;
-    if (last?.type !== "text") return [...joined, part];
-    return [...joined.slice(0, -1), { type: "text", text: last.text + part.text }];
-  }, []),
-);
+const resultContent = content.map(joinTexts);
 const resume: fc.Arbitrary<ResumeRequest> = fc.record(
   {
     kind: fc.constant("resume" as const),
@@ -175,6 +166,19 @@ function aTurn(request: Turn["request"]): Turn {
 }
 
 const ASKER = { provider: "p", label: "l" };
+
+/** Texts side by side are one, as the vocabulary has it of results. */
+function joinTexts(parts: readonly Part[]): readonly Part[] {
+  const joined: Part[] = [];
+  for (const part of parts) {
+    if (part.type === "text" && part.text === "") continue;
+    const last = part.type === "text" ? joined.at(-1) : undefined;
+    if (part.type === "text" && last?.type === "text") {
+      joined.splice(-1, 1, { type: "text", text: last.text + part.text });
+    } else joined.push(part);
+  }
+  return joined;
+}
 
 describe("requests", () => {
   test("every turn request arrives as it was asked", () => {

@@ -342,12 +342,12 @@ function describeParking(start: Start, { parking, toolCalls = true }: AgentSuppo
 
   test("an image among the results arrives, in its place", async () => {
     const { agent } = await start(
-      play.call("call_i", "screenshot", "{}"),
+      play.call("call_i", "read_file", "{}"),
       play.park,
       play.sayResults,
     );
     await soon(collectTurn(run(agent, chat(), "turn_image_1")));
-    const result = { toolCallId: "call_i", content: [textOf("Shot: "), IMAGE, textOf(" done.")] };
+    const result = { toolCallId: "call_i", content: [words("Shot: "), IMAGE, words(" done.")] };
     const resumed = await soon(collectTurn(run(agent, resume("turn_image_1", [result]))));
     // A chat reads its texts a line each.
     expect(resumed.text.replaceAll("\n", "")).toBe("Shot: [image/png, 5 bytes] done.");
@@ -473,12 +473,12 @@ function chatFor(
 
 const IMAGE: Part = { type: "image", mediaType: "image/png", data: "AAECAwQ=" };
 
-function textOf(text: string): Part {
+function words(text: string): Part {
   return { type: "text", text };
 }
 
 function resultOf(toolCallId: string, text: string): ToolResult {
-  return { toolCallId, content: [textOf(text)] };
+  return { toolCallId, content: [words(text)] };
 }
 
 function resume(resumes: string, results: ResumeRequest["results"] = []): RequestFor {

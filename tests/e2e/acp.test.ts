@@ -2,8 +2,10 @@
 // only the agent knows, its tools are called, cancelling reaches the agent, and nothing of it outlives us.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 
 import type { FakeScript } from "../support/fake-acp-agent.ts";
@@ -40,6 +42,10 @@ const SCRIPT: FakeScript = {
     {
       when: "weather",
       steps: [{ tool: "get_weather", arguments: { city: "Oslo" } }, { say: ` ${NONCE}` }],
+    },
+    {
+      when: "screenshot",
+      steps: [{ tool: "take_screenshot", arguments: {} }, { say: ` ${NONCE}` }],
     },
     { when: "variables", steps: [{ variables: "MLP|OURS" }, { say: "." }] },
     {
@@ -150,6 +156,60 @@ describe.each(["in process", "as a runner"])("an ACP agent %s", (where) => {
       tools,
     });
     expect(second.choices[0]?.message.content).toBe(`rain, 7 degrees ${NONCE}`);
+  });
+
+  test("a screenshot that the editor's tool took reaches it, within the result or behind it", async () => {
+    // Larger than any answer may be, and than what may be on its way of one.
+    const image = randomBytes(2 * 1024 * 1024);
+    const data = image.toString("base64");
+    const hash = createHash("sha256").update(image).digest("hex");
+    const seen = `[image/png, ${image.length} bytes, ${hash}]`;
+
+    const { api, secrets } = provider;
+    const anthropic = new Anthropic({ baseURL: api, apiKey: secrets.apiKey, maxRetries: 0 });
+    const question = { role: "user" as const, content: "a screenshot" };
+    const input_schema = { type: "object" as const, properties: {} };
+    const params = {
+      model: "fake-large",
+      max_tokens: 1000,
+      tools: [{ name: "take_screenshot", input_schema }],
+    };
+    const first = await anthropic.messages.create({ ...params, messages: [question] });
+    const used = first.content.find((block) => block.type === "tool_use")!;
+    const source = { type: "base64" as const, media_type: "image/png" as const, data };
+    const content = [
+      { type: "text" as const, text: "Taken: " },
+      { type: "image" as const, source },
+    ];
+    const result = { type: "tool_result" as const, tool_use_id: used.id, content };
+    const second = await anthropic.messages.create({
+      ...params,
+      messages: [
+        question,
+        { role: "assistant", content: first.content },
+        { role: "user", content: [result] },
+      ],
+    });
+    expect(second.content).toMatchObject([{ type: "text", text: `Taken: ${seen} ${NONCE}` }]);
+
+    const tools = [{ type: "function" as const, function: { name: "take_screenshot" } }];
+    const asked = await client.chat.completions.create({ ...asking("a screenshot"), tools });
+    const { message } = asked.choices[0]!;
+    const [call] = message.tool_calls ?? [];
+    const url = `data:image/png;base64,${data}`;
+    const answered = await client.chat.completions.create({
+      model: "fake-large",
+      messages: [
+        question,
+        message,
+        { role: "tool", tool_call_id: call!.id, content: "(see the next message)" },
+        { role: "user", content: [{ type: "image_url", image_url: { url } }] },
+      ],
+      tools,
+    });
+    expect(answered.choices[0]?.message.content).toBe(
+      `(see the next message)The user wrote with these results:${seen} ${NONCE}`,
+    );
   });
 
   test("it may not write, and sees nothing of ours", async () => {

@@ -2,6 +2,7 @@
 // bun as a process of its own. The script is JSON in the file that FAKE_ACP_SCRIPT names; what happens is told on the error
 // output, each event a line: `@fake {"event":…}`.
 
+import { createHash } from "node:crypto";
 import { readFileSync, writeSync } from "node:fs";
 import { Readable, Writable } from "node:stream";
 
@@ -19,7 +20,7 @@ export type FakeStep =
     }
   /** A request beside the protocol; says its answer as JSON, or the code of its error. */
   | { readonly vendor: string; readonly params?: object }
-  /** Asks for permission and calls the tool of the first MCP server that the session was given; says its result. */
+  /** Asks for permission and calls the tool of the first MCP server that the session was given; says its result, images by their size and hash. */
   | { readonly tool: string; readonly arguments: Record<string, unknown> }
   | { readonly usage: object }
   | { readonly stop: string }
@@ -312,7 +313,15 @@ async function callTool(
   );
   const { content } = await mcp.callTool({ name, arguments: given });
   await mcp.close();
-  return content.map((part) => (part.type === "text" ? part.text : "")).join("");
+  return content
+    .map((part) => {
+      if (part.type === "text") return part.text;
+      if (part.type !== "image") return `[${part.type}]`;
+      const bytes = Buffer.from(part.data, "base64");
+      const hash = createHash("sha256").update(bytes).digest("hex");
+      return `[${part.mimeType}, ${bytes.length} bytes, ${hash}]`;
+    })
+    .join("");
 }
 
 const PERMISSIONS = [

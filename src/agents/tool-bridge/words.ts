@@ -7,7 +7,7 @@ export const SERVER_INSTRUCTIONS =
 
 export const STILL_WAITING = "Waiting for the editor.";
 
-/** Stands before what the user wrote beside the results. */
+/** Stands before what the user sent beside the results. */
 export const USER_WROTE = "The user wrote with these results:";
 
 export const NO_RESULT = "The editor sent no result for this call.";

@@ -319,6 +319,37 @@ describe("a tool call", () => {
     });
   });
 
+  test("brings the images of its result, to a chat that has lost its memory too", async () => {
+    await play({}, async (played) => {
+      const [told] = await waiting(played);
+      const turn = turnOf({ ...chatRequest("shoot it"), tools: TOOLS });
+      const { signal } = new AbortController();
+      const parked = collectTurn(played.chat.agent.run(turn, signal));
+      await told;
+      const call = { id: "r1", name: "read_file", arguments: { path: "a" }, call_id: "c1" };
+      await played.call("report_tool_call", call);
+      await parked;
+      const image = (data: string) => ({ type: "image", mediaType: "image/png", data }) as const;
+      const content = [{ type: "text", text: "taken" } as const, image("aGk=")];
+      running(played, {
+        kind: "resume",
+        model: "m",
+        stream: true,
+        resumes: turn.id,
+        results: [{ toolCallId: "c1", content }],
+        message: [image("aG8=")],
+      });
+      for (const memory of ["kept", "lost"]) {
+        if (memory === "lost") played.clock.advance(INBOX_SETTINGS.leaseMs);
+        const next = await played.call("wait_for_request");
+        expect(next.text).toContain("taken\n[image 1, below]\n</tool-result>");
+        expect(next.text).toContain('<message from="user">\n[image 2, below]\n</message>');
+        expect(next.images.map(({ data }) => data)).toEqual(["aGk=", "aG8="]);
+        expect(next.text.includes("shoot it")).toBe(memory === "lost");
+      }
+    });
+  });
+
   test("of a tool that is not offered, or with no object, is refused in words", async () => {
     await play({}, async (played) => {
       const [told] = await waiting(played);

@@ -260,6 +260,27 @@ describe("a sampling request", () => {
     ]);
   });
 
+  test("has the images of a tool's result within the result", () => {
+    const image = { type: "image", mediaType: "image/png", data: "aGk=" } as const;
+    const { messages } = toSampling(
+      chatRequest([
+        user("go"),
+        {
+          role: "assistant",
+          content: [],
+          toolCalls: [{ id: "c1", name: "shoot", arguments: "{}" }],
+        },
+        { role: "tool", toolCallId: "c1", content: [...text("taken"), image] },
+      ]),
+      true,
+    );
+    const content = [
+      { type: "text", text: "taken" },
+      { type: "image", mimeType: "image/png", data: "aGk=" },
+    ];
+    expect(messages[2]?.content).toMatchObject([{ type: "tool_result", toolUseId: "c1", content }]);
+  });
+
   test("for a text to go on with says so, with a bound", () => {
     const { messages, maxTokens } = toSampling(
       { kind: "completion", model: "m", stream: true, prompt: "let x = ", parameters: {} },

@@ -327,6 +327,28 @@ describe("parked turns", () => {
     expect(text).toBe('This is a rehearsal: the tool read_file failed with 4 characters, "text".');
   });
 
+  test("the report and the bare results speak of images by type and size", async () => {
+    const { agent, park } = await parkedAgent();
+    const image = (data: string) => ({ type: "image", mediaType: "image/png", data }) as const;
+    const url = "https://example.com/a.png";
+    const content = [
+      { type: "text", text: "Shot:" } as const,
+      image("AA=="),
+      image("AAEC"),
+      { type: "image-url", url } as const,
+    ];
+    const results = [{ toolCallId: "call_1", content }];
+    await park("turn_a");
+    const report = await collectTurn(runTurn(agent, { ...resume("turn_a"), results }));
+    expect(report.text).toBe(
+      `This is a rehearsal: the tool read_file returned 5 characters, "Shot:", and 3 images (image/png, 1 byte; image/png, 3 bytes; ${url}).`,
+    );
+    const request = chatRequest(`${ORDERS}\n/rehearse results`, { tools: [READ] });
+    await collectTurn(runTurn(agent, request, { id: "turn_b" }));
+    const bare = await collectTurn(runTurn(agent, { ...resume("turn_b"), results }));
+    expect(bare.text).toBe(`Shot:[image/png, 1 byte][image/png, 3 bytes][${url}]`);
+  });
+
   test("they expire", async () => {
     const { agent, clock, park } = await parkedAgent({ parkedMs: 1000 });
     await park("turn_a");

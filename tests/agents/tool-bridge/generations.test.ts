@@ -86,6 +86,22 @@ describe.each(GENERATIONS)("an agent that speaks MCP %s", (speaks) => {
     expect(text).toBe("x|xThe user wrote with these results:\nHurry.");
   });
 
+  test("sees the images of a result, and those that the user sent with it", async () => {
+    const { read, readParked } = started(async function* ({ call }) {
+      yield say(await call("read_file", { path: "a" }));
+      yield STOP;
+    });
+    const first = asks();
+    const { toolCalls } = await readParked(first, 1);
+    const image = (data: string) => ({ type: "image", mediaType: "image/png", data }) as const;
+    const shot = [{ type: "text", text: "Shot: " } as const, image("AAEC")];
+    const results = { [toolCalls[0]!.id]: shot };
+    const { text } = await read(brings(first, results, {}, [image("AA==")]));
+    expect(text).toBe(
+      "Shot: [image/png, 3 bytes]The user wrote with these results:[image/png, 1 bytes]",
+    );
+  });
+
   test("hears that we are still there while its call waits", async () => {
     const beats = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
     let heard = 0;
