@@ -105,9 +105,7 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
   const apps = createPortApps({ visits, log, groups, onRefusal });
   checkExposure(config, config.bridge.host);
   const guardFor = (port: number) =>
-    createGuard(
-      guardRules({ ...parts, config: parts.current() }, { host: config.bridge.host, port }),
-    );
+    createGuard(guardRules(parts, { host: config.bridge.host, port }));
   const listening: Listening = listen<HubSocketData>({
     host: config.bridge.host,
     port: config.bridge.port,

@@ -12,6 +12,8 @@ import { sameUserRule } from "./keyless.ts";
 import type { StartSettings } from "./types.ts";
 
 export interface GuardRuleParts extends Pick<StartSettings, "config"> {
+  /** As it is now: who may come in is taken over while running; what may be read is that of the start. */
+  readonly current: () => StartSettings["config"];
   readonly keys: KeyRing;
   readonly secrets: Secrets;
   readonly failures: AuthFailures;
@@ -25,7 +27,8 @@ export interface Address {
 }
 
 export function guardRules(parts: GuardRuleParts, { port }: Address): GuardRules {
-  const { security, limits } = parts.config;
+  const { limits } = parts.config;
+  const { security } = parts.current();
   const { secrets } = parts;
   return {
     hosts: hostsOf(port, security.allowed_hosts),

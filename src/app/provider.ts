@@ -136,11 +136,8 @@ export async function openProvider(parts: ProviderParts): Promise<Provider> {
   checkExposure(config, config.provider.host);
   checkKeyless(config);
   const guardFor = (port: number) => {
-    const current = parts.current();
-    checkKeyless(current);
-    return createGuard(
-      guardRules({ ...parts, config: current }, { host: config.provider.host, port }),
-    );
+    checkKeyless(parts.current());
+    return createGuard(guardRules(parts, { host: config.provider.host, port }));
   };
   const listening: Listening = listen<undefined>({
     host: config.provider.host,

@@ -129,7 +129,9 @@ export function createRemoteHub(options: RemoteHubOptions): RemoteHub {
 
   function acquire(...[sessionId, request]: Parameters<SessionDirectory["acquire"]>): Lease {
     const held = mirror.hold(sessionId, request);
-    return { session: held.session, agent: agentOf(held.session), settle: () => held.release() };
+    const { session } = held;
+    const release = (): void => held.release();
+    return { session, agent: agentOf(session), settle: release, refund: release };
   }
 
   function agentOf(session: Session): Agent {

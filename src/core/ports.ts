@@ -37,6 +37,8 @@ export interface Lease {
   readonly session: Session;
   readonly agent: Agent;
   settle(usage: Usage | undefined): void;
+  /** Instead of `settle`, where nothing was forwarded: the request does not count. */
+  refund(): void;
 }
 
 /** The sessions a provider can send turns to: its own hub's, or a remote hub's mirrored here. */

@@ -216,7 +216,7 @@ export function createAdmission(deps: AdmissionDeps): Admit {
     try {
       await deps.onAdmit(record);
     } catch (error) {
-      lease.settle(undefined);
+      lease.refund();
       throw error;
     }
   }

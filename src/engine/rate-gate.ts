@@ -86,13 +86,13 @@ function shareLeft(state: RateState): number {
   );
 }
 
-/** What an agent spent counts, be the turn done or broken off; what never reached one is given back. */
+/** What an agent spent counts, be the turn done or broken off; what no agent has said a word to is given back. */
 export function settleRates(
   reservation: Reservation,
   request: TurnRequest | ResumeRequest,
   end: TurnEnd,
 ): void {
-  if (end.outcome === "refused") return reservation.refund();
+  if (end.outcome === "refused" && end.firstEventAt === undefined) return reservation.refund();
   const { promptTokens, completionTokens } = end.usage ?? estimateUsage(request, end.answered);
   return reservation.settle(promptTokens + completionTokens);
 }

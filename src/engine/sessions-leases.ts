@@ -72,6 +72,9 @@ export function createLeases(deps: LeasesDeps): Acquire {
       session: book.view(entry),
       agent,
       settle: (usage) => lease.settle(usage),
+      refund: () => {
+        if (lease.refund()) writes.countLater(entry, -1, 0);
+      },
     };
   };
 }
@@ -79,7 +82,8 @@ export function createLeases(deps: LeasesDeps): Acquire {
 interface CountedLease extends OpenLease {
   /** From now on the turn hears of the end by `onEnd`. @throws AppError when the grant ended before */
   hand(): void;
-  refund(): void;
+  /** Whether it was still open. What has been written down is the caller's to take back. */
+  refund(): boolean;
   settle(usage: Usage | undefined): void;
 }
 
@@ -118,8 +122,9 @@ function createLease(deps: LeasesDeps, entry: Entry, request: LeaseRequest): Cou
     },
 
     refund() {
-      if (!release()) return;
+      if (!release()) return false;
       book.count(entry, { requestCount: Math.max(0, entry.record.requestCount - 1) });
+      return true;
     },
 
     settle(usage) {

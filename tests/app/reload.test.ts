@@ -35,6 +35,16 @@ test("limits hold from the next request on, and say where the client stands", as
   expect(await status(place)).toBe(200);
 });
 
+test("the size of a body stays that of the start, wherever it is judged", async () => {
+  await using place = await compose([anAgent(() => says("ok"))], { MLP_LIMITS_BODY_BYTES: "4096" });
+  const sized = async (length: number): Promise<number> =>
+    (await place.post(CHAT, chat({ padding: "x".repeat(length) }))).status;
+  place.reload({ MLP_LIMITS_BODY_BYTES: "8192" });
+  expect([await sized(3_000), await sized(5_000)]).toEqual([200, 413]);
+  place.reload({ MLP_LIMITS_BODY_BYTES: "1024" });
+  expect([await sized(3_000), await sized(5_000)]).toEqual([200, 413]);
+});
+
 test("the cap of max_tokens is taken over, and a lowered request is told so", async () => {
   const agent = anAgent(() => says("ok"));
   await using place = await compose([agent]);

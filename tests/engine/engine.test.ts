@@ -503,6 +503,29 @@ describe("limits", () => {
     expect(again.limits?.remainingTokens).toBe(110 - 1 - 101);
   });
 
+  test("count what an agent had begun to say when its session was revoked, and not what it never began", async () => {
+    for (const [begins, left] of [
+      [true, 0],
+      [false, 1],
+    ] as const) {
+      const { engine, sessions } = setUp(
+        async function* (_turn, signal) {
+          if (begins) yield { type: "text-delta", text: "a" };
+          yield* hangs(signal);
+        },
+        { keyRequests: 2 },
+      );
+      const revoke = (): void =>
+        sessions.leases[0]!.onEnd(new AppError("session_revoked", "revoked"));
+      const turn = await engine.admit(chat(), caller(), never);
+      const running = turn.run(begins ? () => void revoke() : undefined);
+      if (!begins) revoke();
+      expect((await running).outcome).toBe("refused");
+      const next = await engine.admit(chat(), caller({ fingerprint: "another" }), never);
+      expect(next.limits?.remainingRequests).toBe(left);
+    }
+  });
+
   test("hold for a changed configuration from the next request on", async () => {
     const rates: { keyRequests: number | null } = { keyRequests: null };
     const { engine } = setUp(() => says("a"), rates);
@@ -527,7 +550,8 @@ test("what cannot be written down is not forwarded, and costs nothing", async ()
   await expect(engine.admit(chat(), caller(), never)).rejects.toMatchObject({
     code: "audit_unavailable",
   });
-  expect([turns, engine.openTurns(), sessions.settled.length]).toEqual([[], [], 1]);
+  expect([turns, engine.openTurns(), sessions.settled]).toEqual([[], [], []]);
+  expect(sessions.refunded).toEqual(["s1"]);
   full = false;
   const end = await (await engine.admit(chat(), caller(), never)).run();
   expect(end.outcome).toBe("done");

@@ -279,6 +279,19 @@ describe("a turn", () => {
     expect(house.store.records.get(id)?.requestCount).toBe(1);
   });
 
+  test("that was not forwarded after all does not count, here and in the store", async () => {
+    const house = await openHouse();
+    const { id } = await activeSession(house, { maxRequests: 1 });
+    const held = await hold(house, id);
+    held.refund();
+    held.refund();
+    held.settle(USAGE);
+    expect(house.sessions.get(id)).toMatchObject({ inFlight: 0, requestCount: 0, tokenCount: 0 });
+    house.clock.advance(1_000);
+    expect(house.store.records.get(id)?.requestCount).toBe(0);
+    expect(await codeOf(hold(house, id))).toBe("none");
+  });
+
   test("that cannot be counted is not admitted, and is given back", async () => {
     const house = await openHouse();
     const { id } = await activeSession(house, { maxRequests: 1 });

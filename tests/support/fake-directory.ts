@@ -31,6 +31,8 @@ export function aSession(fields: Partial<Session> = {}): Session {
 
 export interface FakeDirectory extends SessionDirectory {
   readonly settled: { sessionId: string; usage: Usage | undefined }[];
+  /** Sessions whose lease was given back uncounted. */
+  readonly refunded: string[];
   readonly leases: LeaseRequest[];
   change(change: SessionChange): void;
 }
@@ -38,9 +40,11 @@ export interface FakeDirectory extends SessionDirectory {
 export function createFakeDirectory(agent: Agent, sessions: Session[]): FakeDirectory {
   const listeners = new Set<(change: SessionChange) => void>();
   const settled: FakeDirectory["settled"] = [];
+  const refunded: string[] = [];
   const leases: LeaseRequest[] = [];
   return {
     settled,
+    refunded,
     leases,
     list: () => sessions,
     acquire: (sessionId, request) => {
@@ -53,6 +57,7 @@ export function createFakeDirectory(agent: Agent, sessions: Session[]): FakeDire
         session,
         agent,
         settle: (usage) => settled.push({ sessionId, usage }),
+        refund: () => void refunded.push(sessionId),
       });
     },
     subscribe: (listener) => {
