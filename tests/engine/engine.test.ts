@@ -515,10 +515,11 @@ describe("limits", () => {
         },
         { keyRequests: 2 },
       );
-      const revoke = (): void =>
+      const revoke = (): undefined => {
         sessions.leases[0]!.onEnd(new AppError("session_revoked", "revoked"));
+      };
       const turn = await engine.admit(chat(), caller(), never);
-      const running = turn.run(begins ? () => void revoke() : undefined);
+      const running = turn.run(begins ? revoke : undefined);
       if (!begins) revoke();
       expect((await running).outcome).toBe("refused");
       const next = await engine.admit(chat(), caller({ fingerprint: "another" }), never);
