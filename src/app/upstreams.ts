@@ -23,7 +23,7 @@ export async function createUpstreams(
   const agent = createOpenAiAgent({
     agentId: deps.agentId ?? `openai:${hosts[0]}`,
     label: deps.label ?? spec.label ?? labelOf(hosts),
-    upstreams: spec.upstreams.map((one) => settingsOf(one, env)),
+    upstreams: spec.upstreams.map((one) => settingsOf(one, { env, log })),
     fetch,
     clock: system.clock,
     random: system.random,
@@ -39,9 +39,12 @@ function labelOf(hosts: readonly string[]): string {
   return label.length > MAX_LABEL ? `${label.slice(0, MAX_LABEL - 1)}…` : label;
 }
 
-function settingsOf(spec: UpstreamSpec, env: AgentDeps["env"]): UpstreamSettings {
+function settingsOf(
+  spec: UpstreamSpec,
+  { env, log }: Pick<AgentDeps, "env" | "log">,
+): UpstreamSettings {
   const { apiKeyEnv: variable, apiKeyFile: file, apiKey: given, ...rest } = spec;
-  const inFile = file === undefined ? given : keyOfFile(file);
+  const inFile = file === undefined ? given : renewedKey(file, log);
   const apiKey = variable === undefined ? inFile : keyOf(variable, env);
   return apiKey === undefined ? rest : { ...rest, apiKey };
 }
@@ -50,6 +53,22 @@ function keyOf(variable: string, env: AgentDeps["env"]): string {
   const key = env[variable]?.trim() ?? "";
   if (key !== "") return key;
   throw new AppError("invalid_request", `agents: the variable ${variable} is not set`);
+}
+
+/** Keys in files are often renewed by somebody else. While there is none in the file, the last one goes on. */
+function renewedKey(path: string, log: AgentDeps["log"]): () => string {
+  let last = keyOfFile(path);
+  let isMissing = false;
+  return () => {
+    try {
+      last = keyOfFile(path);
+      isMissing = false;
+    } catch (error) {
+      if (!isMissing) log.warn({ err: error }, "a key cannot be read again; the last one goes on");
+      isMissing = true;
+    }
+    return last;
+  };
 }
 
 function keyOfFile(path: string): string {

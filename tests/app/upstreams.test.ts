@@ -10,8 +10,8 @@ import { createSystem } from "../../src/app/system.ts";
 import { createUpstreams } from "../../src/app/upstreams.ts";
 import type { UpstreamSpec } from "../../src/config/agent-spec.ts";
 import { findPaths } from "../../src/config/paths.ts";
-import { createMemoryLog, rejectionOf } from "../agents/support.ts";
-import { startScriptedUpstream } from "../support/scripted-upstream.ts";
+import { chatRequest, createMemoryLog, rejectionOf, runTurn } from "../agents/support.ts";
+import { json, startScriptedUpstream } from "../support/scripted-upstream.ts";
 import type { ScriptedUpstream } from "../support/scripted-upstream.ts";
 
 let folder: string;
@@ -96,4 +96,23 @@ test("the label names every host, as far as a label goes", async () => {
   expect(one.info.label).toBe(`OpenAI-compatible at ${new URL(server.url).host}`);
   const many = await open({}, ...Array.from({ length: 20 }, () => ({})));
   expect(many.info.label).toHaveLength(128);
+});
+
+test("a key that is renewed in its file holds from the next request on, and one that goes is not forgotten", async () => {
+  const path = file("renewed", "key-one");
+  const agent = await open({}, { apiKeyFile: path });
+  const message = { role: "assistant", content: "ok" };
+  server.reply(json({ choices: [{ index: 0, message, finish_reason: "stop" }] }));
+  const sentNow = async (): Promise<string | null | undefined> => {
+    const request = chatRequest("hello", { model: "scripted", stream: false });
+    await Array.fromAsync(runTurn(agent, request));
+    return server.requests.at(-1)?.headers.get("authorization");
+  };
+  expect(await sentNow()).toBe("Bearer key-one");
+  writeFileSync(path, "key-two\n");
+  expect(await sentNow()).toBe("Bearer key-two");
+  rmSync(path);
+  expect([await sentNow(), await sentNow()]).toEqual(["Bearer key-two", "Bearer key-two"]);
+  writeFileSync(path, "key-three");
+  expect(await sentNow()).toBe("Bearer key-three");
 });

@@ -46,7 +46,8 @@ export interface Question {
 export interface UpstreamClientOptions {
   /** As `toBaseUrl` gives it. */
   readonly baseUrl: string;
-  readonly apiKey: string | undefined;
+  /** Asked at every request. */
+  readonly apiKey: () => string | undefined;
   /** How long it may take to give its list, in milliseconds. */
   readonly connectMs: number;
   readonly errors: UpstreamErrors;
@@ -62,11 +63,15 @@ const ANSWER_BYTES = 64 * 1024 * 1024;
 export function createUpstreamClient(options: UpstreamClientOptions): UpstreamClient {
   const { baseUrl, apiKey, connectMs, errors, fetch, clock, log } = options;
   const rootUrl = toRootUrl(baseUrl);
-  const headers = {
-    accept: "application/json, text/event-stream",
-    ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
-  };
   let habits: Habits = NO_HABITS;
+
+  function headers(): Record<string, string> {
+    const key = apiKey();
+    return {
+      accept: "application/json, text/event-stream",
+      ...(key !== undefined && { authorization: `Bearer ${key}` }),
+    };
+  }
 
   async function readJson(exchange: Exchange, response: Response): Promise<JsonValue | undefined> {
     const { text, complete } = await exchange.text(response, ANSWER_BYTES);
@@ -108,7 +113,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
       isLate = true;
     });
     try {
-      const response = await exchange.send(`${baseUrl}/models`, { headers });
+      const response = await exchange.send(`${baseUrl}/models`, { headers: headers() });
       if (response.ok) return { list: await readJson(exchange, response) };
       const { failure } = await refusalOf(exchange, response);
       // Nothing runs for a list: here a gateway's word means that its server is away.
@@ -133,7 +138,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     try {
       const response = await exchange.send(
         `${rootUrl}${path}`,
-        body === undefined ? { headers } : post(body),
+        body === undefined ? { headers: headers() } : post(body),
       );
       return response.ok ? await readJson(exchange, response) : undefined;
     } catch {
@@ -147,7 +152,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   function post(body: JsonObject) {
     return {
       method: "POST",
-      headers: { ...headers, "content-type": "application/json" },
+      headers: { ...headers(), "content-type": "application/json" },
       body: JSON.stringify(body),
     };
   }

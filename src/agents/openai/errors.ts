@@ -26,7 +26,10 @@ export interface UpstreamErrors {
   senseless(problem: string): AppError;
 }
 
-export function createUpstreamErrors(baseUrl: string, apiKey: string | undefined): UpstreamErrors {
+export function createUpstreamErrors(
+  baseUrl: string,
+  apiKey: () => string | undefined,
+): UpstreamErrors {
   const { origin } = new URL(baseUrl);
   const agentError = (message: string) => new AppError("agent_error", message);
 
@@ -34,7 +37,8 @@ export function createUpstreamErrors(baseUrl: string, apiKey: string | undefined
   function quote(error: JsonValue | undefined): string {
     const text = messageOf(error).replace(/\s+/g, " ").trim();
     if (text === "") return "";
-    const known = apiKey === undefined || apiKey === "" ? text : text.replaceAll(apiKey, "[key]");
+    const key = apiKey() ?? "";
+    const known = key === "" ? text : text.replaceAll(key, "[key]");
     const safe = known.replace(/\b(?:sk|pk|rk|key|bearer|token)[-_ :=]+[\w*.-]{6,}/gi, "[key]");
     const short =
       safe.length > QUOTED_CHARACTERS

@@ -18,8 +18,8 @@ export interface UpstreamSettings {
   readonly name?: string;
   /** With or without `/v1` and a slash at the end. Throws `AppError` `invalid_request` for what is no address. */
   readonly baseUrl: string;
-  /** Sent to this upstream and to no other. */
-  readonly apiKey?: string;
+  /** Sent to this upstream and to no other. Where it may be renewed, a function that is asked at every request. */
+  readonly apiKey?: string | (() => string);
   /** The only model to offer, whatever the upstream lists. */
   readonly model?: string;
   /** Its share of the turns, a whole number above zero; 1 when not given. */
@@ -65,7 +65,9 @@ const FRESH_MS = 15_000;
 
 export function createUpstream(settings: UpstreamSettings, deps: UpstreamDeps): Upstream {
   const { fetch, clock, random, log, signal } = deps;
-  const { apiKey, model, weight = 1, connectMs = CONNECT_MS } = settings;
+  const { model, weight = 1, connectMs = CONNECT_MS } = settings;
+  const apiKey = (): string | undefined =>
+    typeof settings.apiKey === "function" ? settings.apiKey() : settings.apiKey;
   const baseUrl = toBaseUrl(settings.baseUrl);
   const name = settings.name ?? new URL(baseUrl).host;
   const errors = createUpstreamErrors(baseUrl, apiKey);

@@ -15,7 +15,7 @@ import {
   usageChunk,
 } from "../../support/scripted-upstream.ts";
 
-const errors = createUpstreamErrors("http://127.0.0.1:1/v1", "sk-secret-key");
+const errors = createUpstreamErrors("http://127.0.0.1:1/v1", () => "sk-secret-key");
 
 function decoder(maxHeld = 1000) {
   let calls = 0;
