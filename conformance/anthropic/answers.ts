@@ -1,11 +1,14 @@
 // Anthropic: what POST /v1/messages and /v1/messages/count_tokens answer.
 
 import { Counted, ErrorAnswer, readFailure } from "./shape.ts";
-import { fits, must, same, skip } from "../check.ts";
+import { fits, must, same, shorten, skip } from "../check.ts";
 import type { Check } from "../check.ts";
 import * as prompt from "../prompts.ts";
+import { parsed } from "../server.ts";
 import {
+  JSON_TEXT,
   PATH,
+  SCHEMA,
   TOOLS,
   user,
   anthropic,
@@ -100,6 +103,15 @@ export const ANTHROPIC: readonly Check[] = [
       const messages = [question, { role: "assistant", content }, user([block])];
       const next = await whole(server, "", { messages, tools: TOOLS });
       if (server.rehearses) same("the answer", textOf(next), prompt.WEATHER);
+    }
+  }),
+  anthropic("answers in JSON", "by `output_config.format`, whole and streamed", async (server) => {
+    const more = { output_config: { format: { type: "json_schema", schema: SCHEMA } } };
+    const message = await whole(server, prompt.say(JSON_TEXT), more);
+    const streamed = await stream(server, prompt.say(JSON_TEXT), more);
+    for (const text of [textOf(message), streamed.text]) {
+      must(typeof parsed(text) === "object", `the answer is no JSON: ${shorten(text)}`);
+      if (server.rehearses) same("the answer", text, JSON_TEXT);
     }
   }),
   {

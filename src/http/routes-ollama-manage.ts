@@ -80,6 +80,12 @@ const UNSERVED: readonly Unserved[] = [
     summary: "Read a page of the web",
     message: "Pages are not read here; agents do that themselves.",
   },
+  {
+    method: "GET",
+    path: "/api/experimental/model-recommendations",
+    summary: "Models to install",
+    message: "No models are recommended here. The ones that there are: GET /api/tags",
+  },
 ];
 
 export function ollamaManagementRoutes(deps: OllamaDeps, listing: Listing) {

@@ -9,6 +9,8 @@ export interface BodyQuestion {
   readonly contentLength: string | null;
   /** In bytes. */
   readonly limit: number;
+  /** Where the limit is set, by its name in the configuration. */
+  readonly setting: string;
   /** Content encodings that are decoded here, besides none. */
   readonly encodings: ReadonlySet<string>;
 }
@@ -25,12 +27,15 @@ const CHARSETS = new Set(["utf-8", "utf8", "us-ascii", "ascii"]);
 const WITH_BODY = new Set(["POST", "PUT", "PATCH"]);
 
 export function judgeBody(question: BodyQuestion): BodyVerdict {
-  const { contentEncoding, contentLength, limit, encodings } = question;
+  const { contentEncoding, contentLength, limit, setting, encodings } = question;
   if (contentLength !== null && !/^[0-9]{1,15}$/.test(contentLength)) {
     return refuse("invalid_request", "The Content-Length header is not a number.");
   }
   if (contentLength !== null && Number(contentLength) > limit) {
-    return refuse("payload_too_large", `The body is larger than ${limit} bytes.`);
+    return refuse(
+      "payload_too_large",
+      `The body is larger than ${limit} bytes. The limit is ${setting} in the configuration.`,
+    );
   }
   const encoding = contentEncoding?.trim().toLowerCase() ?? "identity";
   if (encoding !== "identity" && !encodings.has(encoding)) {

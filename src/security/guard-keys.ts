@@ -71,8 +71,9 @@ export function createKeyCheck({ tokens, keys, keyless, bridges = [] }: KeyRules
   }
 
   function bySecretPath({ port }: GuardQuestion, { group, path, key = "" }: ReadPath): GuardCaller {
-    const caller = port === "provider" ? client(spellings(key)) : undefined;
-    if (caller === undefined) throw unauthorised();
+    if (port !== "provider") throw unauthorised();
+    const caller = client(spellings(key));
+    if (caller === undefined) throw noClientKey();
     if (group === "inference" || path === "/" || PAPERS.has(path)) return caller;
     if (group === "control") throw notYours();
     throw new AppError(
@@ -109,7 +110,7 @@ export function createKeyCheck({ tokens, keys, keyless, bridges = [] }: KeyRules
     if (sight !== "secret" && !isBrowser(question) && keyless?.(question) === true) {
       return { kind: "client", keyless: true };
     }
-    throw sight === "placeholder" ? onlyPlaceholder() : unauthorised();
+    throw sight === "placeholder" ? onlyPlaceholder() : noClientKey();
   }
 
   function joiner(question: GuardQuestion, kinds: readonly ("bridge" | "agent")[]): GuardCaller {
@@ -198,6 +199,14 @@ function unauthorised(what = "A valid key"): AppError {
   return new AppError(
     "invalid_api_key",
     `${what} is required. Send it as: Authorization: Bearer <key>`,
+  );
+}
+
+/** Many editors have no field for a key, so the address is named beside the header. */
+function noClientKey(): AppError {
+  return new AppError(
+    "invalid_api_key",
+    "A valid key is required: as Authorization: Bearer <key>, or in the address as /k/<key>. To make one: mlp keys create",
   );
 }
 

@@ -221,6 +221,7 @@ function checkBody({ rules, encodings }: Parts, question: GuardQuestion, read: R
     contentEncoding: question.header("content-encoding"),
     contentLength: question.header("content-length"),
     limit: isLarge ? bodyBytes : controlBodyBytes,
+    setting: isLarge ? "limits.body_bytes" : "limits.control_body_bytes",
     encodings: read.path.startsWith("/v1/") ? encodings : new Set(),
   });
   if (!verdict.ok) throw verdict.error;

@@ -85,6 +85,7 @@ describe("filling in", () => {
     { prompt: "let y = ", suffix: ";" },
     raw("<|fim_prefix|>let y = <|fim_suffix|>;<|fim_middle|>"),
     raw("[SUFFIX];[PREFIX]let y = "),
+    { ...raw("let y = "), suffix: "" },
   ])("is refused at once by a model that cannot, without an agent: %j", async (fields) => {
     const { status, body } = await post("/api/generate", { model: "talker", ...fields });
     expect([status, body]).toEqual([400, { error: expect.stringContaining("fill in") }]);
@@ -197,11 +198,12 @@ describe("what is not served here", () => {
     ["DELETE", "/api/user/keys/abc"],
     ["POST", "/api/experimental/web_search"],
     ["POST", "/api/experimental/web_fetch"],
+    ["GET", "/api/experimental/model-recommendations"],
   ])("%s %s says so in Ollama's form", async (method, path) => {
     const response = await fetch(composed.api + path, {
       method,
       headers: { ...KEY, "content-type": "application/json" },
-      body: '{"model":"coder"}',
+      ...(method !== "GET" && { body: '{"model":"coder"}' }),
     });
     expect(response.status).toBe(501);
     expect(response.headers.get("content-type")).toBe("application/json");

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { createAuthFailures } from "../../src/security/auth-failures.ts";
 import { createFakeClock } from "../support/fake-clock.ts";
 import type { GuardQuestion } from "../../src/security/guard.ts";
-import { CLIENT, PORT, WRONG, aGuard, outcome, question } from "./guard-support.ts";
+import { CLIENT, PORT, WRONG, aGuard, outcome, question, messageOf } from "./guard-support.ts";
 import type { Asked } from "./guard-support.ts";
 
 const PLACEHOLDERS = ["noop", "NOOP", "undefined", "null", "none", "ollama", "lm-studio", "EMPTY"];
@@ -10,12 +10,6 @@ const REAL = [WRONG, "sk-proj-0123456789abcdef", "mlp_short", "noop2", "Bearer",
 const open = aGuard({ keyless: () => true });
 const closed = aGuard({ keyless: () => false });
 const keyed = aGuard();
-
-function messageOf(guard: typeof open, asked: Asked): string {
-  const verdict = guard(question(asked));
-  if (verdict.allow) throw new Error("it was let in");
-  return verdict.error.message;
-}
 
 describe("what editors send where they have no key", () => {
   const forms = PLACEHOLDERS.flatMap((word) => [
@@ -56,6 +50,16 @@ describe("what editors send where they have no key", () => {
       expect(said).toContain(way);
     }
     expect(said).not.toContain("noop");
+  });
+
+  test("and nothing at all, and a wrong key, are answered with where a key goes", () => {
+    const said = [null, "Bearer mlp_wrong"].map((authorization) =>
+      messageOf(keyed, { headers: { authorization } }),
+    );
+    for (const way of ["mlp keys create", "/k/<key>", "Bearer <key>"]) {
+      expect(said[0]).toContain(way);
+    }
+    expect(said[1]).toBe(said[0]);
   });
 
   test("is no guess: editors that look for models all day are not shut out for it", () => {

@@ -62,3 +62,10 @@ export function outcome(guard: Guard, asked: Asked): string {
   const verdict = guard(question(asked));
   return verdict.allow ? `allowed ${verdict.caller.kind}` : verdict.error.code;
 }
+
+/** What the refusal says. */
+export function messageOf(guard: Guard, asked: Asked): string {
+  const verdict = guard(question(asked));
+  if (verdict.allow) throw new Error("it was let in");
+  return verdict.error.message;
+}

@@ -12,6 +12,7 @@ import {
   aGuard,
   outcome,
   question,
+  messageOf,
 } from "./guard-support.ts";
 import type { Asked } from "./guard-support.ts";
 
@@ -594,6 +595,10 @@ describe("the body, before it is read", () => {
     expect(ask("/v1/chat/completions", "10001")).toBe("payload_too_large");
     expect(ask("/control/register", "1000", CONTROL)).toBe("allowed control");
     expect(ask("/control/register", "1001", CONTROL)).toBe("payload_too_large");
+    const large = { "content-length": "10001" };
+    expect(messageOf(guard, { headers: large })).toContain(" limits.body_bytes ");
+    const control = { path: "/control/register", headers: { ...bearer(CONTROL), ...large } };
+    expect(messageOf(guard, control)).toContain(" limits.control_body_bytes ");
     for (const length of ["-1", "1e3", "0x10", "10, 10", " 1", "", "9".repeat(16), "NaN"]) {
       expect(ask("/v1/chat/completions", length)).toBe("invalid_request");
     }

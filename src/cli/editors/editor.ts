@@ -90,13 +90,14 @@ export const PROVIDER_TITLE = "MCP Local Provider";
 export const AGENT_MODEL = "cursor-agent";
 
 /**
- * One of the names in src/engine/catalog.ts. Void decides by the name what a model can do. `gpt-4.1` in it means a window of a million tokens and tools in
- * OpenAI's own form; a name that Void does not know means 4,096 tokens. docs/editors/void.md says more.
+ * One of the names in src/engine/catalog.ts. Void decides by the name what a model can do. `gpt-4.1` in it means a
+ * window of a million tokens and tools in OpenAI's own form; a name that Void does not know means 4,096 tokens.
+ * docs/editors/void.md says more.
  */
 export const VOID_MODEL = "cursor-agent-as-gpt-4.1";
 
-/** Tokens that we tell editors which ask for a number. */
-export const CONTEXT_TOKENS = 200_000;
+/** Tokens that we tell editors which ask for a number: what the server tells the others, `model.context_length`. */
+export const CONTEXT_TOKENS = 128_000;
 export const OUTPUT_TOKENS = 32_000;
 
 /** For what speaks OpenAI's dialect. */

@@ -42,6 +42,8 @@ export function decodeChat(body: Body.ChatRequest): Run<ChatRequest> | Lifecycle
  * POST /api/generate. With `suffix` it fills in, with `raw` it goes on from a text, else it is a chat of one message.
  * A raw prompt that has a gap in a code model's own marks (Zed and Continue write them) fills in, too: a model that
  * cannot do that refuses it, where it would run an agent for every keystroke.
+ * So does one with an empty suffix: the cursor of an autocomplete (Void's) is at the end of its file. Without `raw` an
+ * empty suffix is none: some clients send every text field they know, empty or not.
  * A raw prompt with `format`, images or tools is a chat: there they mean something. `system` and `format` mean nothing
  * to a text to go on from, and are ignored there; images to fill in from are refused.
  * An empty prompt with a suffix is the start of a file, and is answered, where Ollama only loads the model.
@@ -52,14 +54,14 @@ export function decodeGenerate(
   const prompt = body.prompt ?? "";
   const images = decodeImages(body.images, "images");
   if (prompt === "" && !body.suffix && images.length === 0) return lifecycle(body);
-  const gap = gapOf(body, prompt);
+  const asksForMore = images.length > 0 || Boolean(body.format) || (body.tools ?? []).length > 0;
+  const gap = gapOf(body, prompt, asksForMore);
   if (gap !== undefined && images.length > 0) {
     throw new AppError("unsupported", "Send images with a prompt, without suffix.", {
       param: "images",
     });
   }
   if (gap !== undefined) return run(body, completionRequest(body, gap));
-  const asksForMore = images.length > 0 || Boolean(body.format) || (body.tools ?? []).length > 0;
   if (body.raw === true && !asksForMore) return run(body, completionRequest(body, { prompt }));
   const text: Message["content"] = prompt === "" ? [] : [{ type: "text", text: prompt }];
   const user: Message = { role: "user", content: [...text, ...images] };
@@ -67,9 +69,11 @@ export function decodeGenerate(
 }
 
 /** What is around the gap to fill in; `undefined` when there is none. */
-function gapOf(body: Body.GenerateRequest, prompt: string) {
-  if (body.suffix) return { prompt, suffix: body.suffix };
-  return body.raw === true ? readFillIn(prompt) : undefined;
+function gapOf({ suffix, raw }: Body.GenerateRequest, prompt: string, asksForMore: boolean) {
+  if (suffix) return { prompt, suffix };
+  if (raw !== true) return undefined;
+  const isAtEnd = suffix === "" && !asksForMore;
+  return readFillIn(prompt) ?? (isAtEnd ? { prompt, suffix } : undefined);
 }
 
 /** POST /api/embed. No input at all is a load call, answered with no embeddings. */

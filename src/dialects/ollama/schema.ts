@@ -112,7 +112,7 @@ export const GenerateRequest = open(
     prompt: maybe(Type.String(), "Empty: a load call, which runs nothing."),
     suffix: maybe(
       Type.String(),
-      "Text after the gap to fill in. For models with the capability insert only.",
+      "Text after the gap to fill in, with `raw` possibly none. For models with the capability insert only.",
     ),
     system: maybe(Type.String(), "Ignored with suffix, and where a text is gone on from."),
     raw: maybe(

@@ -5,6 +5,7 @@ import { AppError } from "../../core/error.ts";
 import type { Message, Part, ToolCall } from "../../core/turn.ts";
 import { createCallBook } from "./decode-calls.ts";
 import type { CallBook } from "./decode-calls.ts";
+import { fromGemini } from "./decode-gemini.ts";
 import { decodePart, decodeText } from "./decode-parts.ts";
 import { said } from "../kit/said.ts";
 import type { ChatMessage, ContentPart } from "./schema.ts";
@@ -67,7 +68,7 @@ function decodeToolResult(part: ContentPart, place: string, calls: CallBook): Me
       : (part.content ?? []).map((inner, index) => decodePart(inner, `${place}.content[${index}]`));
   return {
     role: "tool",
-    toolCallId: calls.answer(part.tool_use_id, undefined),
+    toolCallId: calls.answer(part.tool_use_id, part.name),
     content,
     ...said({ isError: part.is_error }),
   };
@@ -122,7 +123,9 @@ function partsOf(message: ChatMessage, place: string): PlacedPart[] {
   const { content, parts, refusal } = message;
   if (typeof content === "string") return textPart(content, `${place}.content`);
   if (content) return content.map((part, index) => ({ part, place: `${place}.content[${index}]` }));
-  if (parts) return parts.map((part, index) => ({ part, place: `${place}.parts[${index}]` }));
+  if (parts) {
+    return parts.map((part, at) => ({ part: fromGemini(part), place: `${place}.parts[${at}]` }));
+  }
   return textPart(refusal ?? "", `${place}.refusal`);
 }
 

@@ -18,7 +18,7 @@ export function decodeTools(
   body: ChatCompletionRequest,
 ): Pick<ChatRequest, "tools" | "toolChoice"> {
   const all = [
-    ...(body.tools ?? []).map((tool, index) => decodeTool(tool, `tools[${index}]`)),
+    ...(body.tools ?? []).flatMap((tool, index) => decodeTool(tool, `tools[${index}]`)),
     ...(body.functions ?? []).map(toolOf),
   ];
   const param = body.tool_choice ? "tool_choice" : "function_call";
@@ -47,9 +47,12 @@ function allowedOf(
   return tools.filter(({ name }) => names.includes(name));
 }
 
-function decodeTool(tool: ToolDefinition, place: string): Tool {
-  if (tool.function) return toolOf(tool.function);
-  if (tool.name) return toolOf({ ...tool, name: tool.name });
+/** Nothing for a tool that a vendor hosts (`web_search` and its like): its client runs nothing and waits for no call. */
+function decodeTool(tool: ToolDefinition, place: string): Tool[] {
+  if (tool.function) return [toolOf(tool.function)];
+  if (tool.name) return [toolOf({ ...tool, name: tool.name })];
+  const type = tool.type ?? "function";
+  if (type !== "function" && type !== "custom") return [];
   throw new AppError("unsupported", "Only tools of type function, with a name, are supported.", {
     param: place,
   });

@@ -53,6 +53,23 @@ export const ContentPart = open({
 });
 export type ContentPart = Static<typeof ContentPart>;
 
+/** A piece of a message as Gemini's clients write it: it has a kind by the field that it has (Gemini API, `Part`). */
+const GeminiPart = open({
+  ...PART_FIELDS,
+  inlineData: maybe(open({ mimeType: maybe(Type.String()), data: maybe(Type.String()) }), {
+    description: "An image, in base64.",
+  }),
+  functionCall: maybe(
+    open({ id: maybe(Type.String()), name: maybe(Type.String()), args: maybe(anyObject()) }),
+    { description: "A call that the assistant made." },
+  ),
+  functionResponse: maybe(
+    open({ id: maybe(Type.String()), name: maybe(Type.String()), response: maybe(anyObject()) }),
+    { description: "What came of a call: `output` or `error`, or an object of any kind." },
+  ),
+});
+export type GeminiPart = Static<typeof GeminiPart>;
+
 const FunctionCall = open({
   name: Type.String({ examples: ["read_file"] }),
   arguments: maybe(Type.Union([Type.String(), anyObject()]), {
@@ -70,7 +87,7 @@ export const ChatMessage = open({
   content: maybe(Type.Union([Type.String(), Type.Array(ContentPart)]), {
     examples: ["Explain this function."],
   }),
-  parts: maybe(Type.Array(InnerPart), { description: "Content as Gemini's clients send it." }),
+  parts: maybe(Type.Array(GeminiPart), { description: "Content as Gemini's clients send it." }),
   name: maybe(Type.String()),
   tool_calls: maybe(Type.Array(open({ id: maybe(Type.String()), function: FunctionCall })), {
     description: "The calls that an assistant made.",
@@ -99,7 +116,10 @@ const FunctionDefinition = open({
 export type FunctionDefinition = Static<typeof FunctionDefinition>;
 
 export const ToolDefinition = open({
-  type: maybe(Type.String(), { examples: ["function"] }),
+  type: maybe(Type.String(), {
+    description: "`function`. Tools that a vendor hosts are left out; `custom` is refused.",
+    examples: ["function"],
+  }),
   function: maybe(FunctionDefinition),
   name: maybe(Type.String(), { description: "Where `function` is left out: its fields, flat." }),
   ...FUNCTION_FIELDS,

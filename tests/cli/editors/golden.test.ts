@@ -3,13 +3,14 @@
 import { describe, expect, test } from "bun:test";
 
 import type { Endpoint, FileEditor, Undo } from "../../../src/cli/editors/editor.ts";
-import { SettingsError } from "../../../src/cli/editors/editor.ts";
+import { CONTEXT_TOKENS, SettingsError } from "../../../src/cli/editors/editor.ts";
 import { aider } from "../../../src/cli/editors/aider.ts";
 import { claudeCode } from "../../../src/cli/editors/claude-code.ts";
 import { codex } from "../../../src/cli/editors/codex.ts";
 import { continueEditor } from "../../../src/cli/editors/continue.ts";
 import { opencode } from "../../../src/cli/editors/opencode.ts";
 import { zed } from "../../../src/cli/editors/zed.ts";
+import { SETTINGS } from "../../../src/config/settings.ts";
 
 const endpoint: Endpoint = { base: "http://127.0.0.1:11434", key: "KEY", model: "cursor-agent" };
 
@@ -42,7 +43,7 @@ const continueItem = [
   "    roles: [chat, edit, apply]",
   "    capabilities: [tool_use, image_input]",
   "    defaultCompletionOptions:",
-  "      contextLength: 200000",
+  "      contextLength: 128000",
   "      maxTokens: 32000",
   "",
 ].join("\n");
@@ -64,7 +65,7 @@ const codexChoice = [
   "# >>> mlp connect >>>",
   'model = "cursor-agent"',
   'model_provider = "mlp"',
-  "model_context_window = 200000",
+  "model_context_window = 128000",
   "# <<< mlp connect <<<",
   "",
 ].join("\n");
@@ -197,7 +198,7 @@ rules:
         "cursor-agent": {
           "name": "cursor-agent",
           "limit": {
-            "context": 200000,
+            "context": 128000,
             "output": 32000
           }
         }
@@ -257,7 +258,7 @@ ${codexTable}`,
     "ANTHROPIC_DEFAULT_OPUS_MODEL": "cursor-agent",
     "ANTHROPIC_DEFAULT_SONNET_MODEL": "cursor-agent",
     "ANTHROPIC_DEFAULT_HAIKU_MODEL": "cursor-agent",
-    "CLAUDE_CODE_MAX_CONTEXT_TOKENS": "200000"
+    "CLAUDE_CODE_MAX_CONTEXT_TOKENS": "128000"
   }
 }
 `,
@@ -377,4 +378,9 @@ test("an empty list of models gets its first, and a comment behind it stays", ()
     `models: # none yet\n${continueItem}name: A\n`,
   );
   expect(edit(continueEditor, "models:\nname: A\n")).toBe(`models:\n${continueItem}name: A\n`);
+});
+
+test("editors that are told a number of tokens are told what the server tells the others", () => {
+  const told = SETTINGS.find(({ path }) => path === "model.context_length");
+  expect(told?.schema["default"]).toBe(CONTEXT_TOKENS);
 });

@@ -53,7 +53,7 @@ describe("load and unload", () => {
     });
   });
 
-  test("an empty suffix is none", () => {
+  test("an empty suffix is none where the prompt is not raw", () => {
     expect(decodeGenerate({ model: MODEL, prompt: "Hi", suffix: "" })).toMatchObject({
       request: { kind: "chat" },
     });
@@ -162,6 +162,18 @@ describe("a raw prompt", () => {
     const prompt = "<fim_prefix>const a = <fim_suffix><fim_middle>";
     expect(decodeGenerate({ model: MODEL, prompt, raw: true })).toMatchObject({
       request: { kind: "completion", prompt: "const a = ", suffix: "" },
+    });
+  });
+
+  test("with an empty suffix is an autocomplete at the end of its file", () => {
+    expect(decodeGenerate({ model: MODEL, prompt: "a = ", raw: true, suffix: "" })).toMatchObject({
+      request: { kind: "completion", prompt: "a = ", suffix: "" },
+    });
+    const more = { model: MODEL, prompt: "a = ", raw: true, suffix: "", format: "json" } as const;
+    expect(decodeGenerate(more)).toMatchObject({ request: { kind: "chat" } });
+    const marked = "<fim_prefix>a<fim_suffix>b<fim_middle>";
+    expect(decodeGenerate({ model: MODEL, prompt: marked, raw: true, suffix: "" })).toMatchObject({
+      request: { prompt: "a", suffix: "b" },
     });
   });
 

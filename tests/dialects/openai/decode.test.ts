@@ -272,12 +272,19 @@ describe("tools", () => {
     ]);
   });
 
-  test("that are no functions are refused", () => {
-    expect(refusal({ tools: [f, { type: "web_search" }] })).toEqual({
-      code: "unsupported",
-      param: "tools[1]",
-    });
+  test("that a vendor hosts are left out, as on the other routes", () => {
+    expect(decode({ tools: [{ type: "web_search" }, f] }).tools).toEqual(
+      decode({ tools: [f] }).tools,
+    );
+    expect(decode({ tools: [{ type: "web_search" }] })).not.toHaveProperty("tools");
   });
+
+  test.each([[{ type: "custom", custom: { name: "patch" } }], [{ type: "function" }], [{}]])(
+    "of the client's own that are no functions with a name are refused: %j",
+    (tool) => {
+      expect(refusal({ tools: [f, tool] })).toEqual({ code: "unsupported", param: "tools[1]" });
+    },
+  );
 
   test.each([
     ["auto", "auto"],
