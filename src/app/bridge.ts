@@ -32,7 +32,7 @@ import { linkTiming } from "./link-timing.ts";
 import { documentsOf } from "./documents.ts";
 import { auditSessions, auditedSessions, refusalListener } from "./audit.ts";
 import type { Trail } from "./audit.ts";
-import { checkExposure, guardRules } from "./guard-rules.ts";
+import { checkExposure, controlBody, guardRules } from "./guard-rules.ts";
 import { openMcpDoor } from "./mcp.ts";
 import type { Base } from "./start.ts";
 import { sessionSettings } from "./session-settings.ts";
@@ -152,10 +152,7 @@ export function bridgeGroups(
   { config, system }: Pick<BridgeParts, "config" | "system">,
   { sessions, link, visits, documents, mcp }: BridgeRouteParts,
 ): readonly RouteGroup[] {
-  const limits = {
-    bodyBytes: config.limits.control_body_bytes,
-    jsonDepth: config.limits.json_depth,
-  };
+  const limits = controlBody(config);
   return [
     operationsRoutes({
       clock: system.clock,

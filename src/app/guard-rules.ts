@@ -2,6 +2,7 @@
 // it may be reached from beyond this machine.
 
 import { AppError } from "../core/error.ts";
+import type { BodyLimits } from "../http/body.ts";
 import type { AuthFailures } from "../security/auth-failures.ts";
 import { hostsOf } from "../security/guard.ts";
 import type { GuardRules } from "../security/guard.ts";
@@ -44,6 +45,15 @@ export function guardRules(parts: GuardRuleParts, { port }: Address): GuardRules
       bridge: secrets.bridgeToken.value,
       agent: secrets.agentToken.value,
     },
+  };
+}
+
+/** What may be in a body of a control route. */
+export function controlBody({ limits }: StartSettings["config"]): BodyLimits {
+  return {
+    bodyBytes: limits.control_body_bytes,
+    jsonDepth: limits.json_depth,
+    setting: "limits.control_body_bytes",
   };
 }
 

@@ -26,6 +26,7 @@ import type { DocumentDeps } from "../http/routes-documents.ts";
 import { operationsRoutes } from "../http/routes-operations.ts";
 import type { Visits } from "../http/visit.ts";
 import { endEntry } from "./audit.ts";
+import { controlBody } from "./guard-rules.ts";
 import { VERSION } from "./version.ts";
 import type { ProviderParts } from "./provider.ts";
 
@@ -65,7 +66,7 @@ export function routeGroups(
   const { clock } = system;
   const { body_bytes: bodyBytes, json_depth: jsonDepth } = config.limits;
   const bodies = { bodyBytes, jsonDepth, buffers };
-  const control = { bodyBytes: config.limits.control_body_bytes, jsonDepth };
+  const control = controlBody(config);
   const inference = createInference({
     engine,
     visits,

@@ -12,6 +12,8 @@ export interface BodyLimits {
   /** Of the decoded body, in bytes. */
   readonly bodyBytes: number;
   readonly jsonDepth: number;
+  /** Where that size is set, for whoever sent more. */
+  readonly setting?: string;
   /** Counts what is being read; what it is read for counts it from then on. */
   readonly buffers?: Buffers;
 }
@@ -210,9 +212,9 @@ function unescapePointer(step: string): string {
   return step.replaceAll("~1", "/").replaceAll("~0", "~");
 }
 
-function tooLarge(limits: BodyLimits): AppError {
+function tooLarge({ bodyBytes, setting = "limits.body_bytes" }: BodyLimits): AppError {
   return new AppError(
     "payload_too_large",
-    `The body is larger than ${limits.bodyBytes} bytes. The limit is limits.body_bytes in the configuration.`,
+    `The body is larger than ${bodyBytes} bytes. The limit is ${setting} in the configuration.`,
   );
 }

@@ -464,10 +464,13 @@ describe("an editor that is set up by hand", () => {
 });
 
 describe("words that are wrong", () => {
-  test("an editor that is not known", async () => {
-    const { code, stderr } = await run("connect contiue");
+  test.each([
+    ["contiue", "continue"],
+    ["vscode", "copilot-chat"],
+  ])("an editor that is not known: %s", async (name, meant) => {
+    const { code, stderr } = await run(`connect ${name}`);
     expect(code).toBe(2);
-    expect(stderr).toContain("mlp: no editor `contiue`, did you mean continue? There are: void,");
+    expect(stderr).toContain(`mlp: no editor \`${name}\`, did you mean ${meant}? There are: void,`);
   });
 
   test("a model that is no name", async () => {

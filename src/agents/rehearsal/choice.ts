@@ -1,9 +1,11 @@
-// What the rehearsal agent plays for a request: directives in its message first, then the script's answer, else its own.
+// What the rehearsal agent plays for a request: directives in its message first, then the script's answer, then the call
+// of a tool that the request insists on, else its own.
 // Keeps only how many of the script's answers it has given.
 
 import type { Part, Turn, TurnRequest } from "../../core/turn.ts";
 import * as answers from "./answer.ts";
 import { parseDirectives } from "./directives.ts";
+import { sampleOf } from "./sample.ts";
 import type { RehearsalScript } from "./script.ts";
 import { type RehearsalStep, type Segment, toSegments } from "./step.ts";
 
@@ -22,12 +24,12 @@ export function createChoice(script: RehearsalScript = { answers: [] }): Choose 
   const inOrder = script.answers.filter(({ match }) => match === undefined);
   let given = 0;
 
-  function scripted(message: string, rounds: number): Told {
+  function scripted(message: string, rounds: number): Told | undefined {
     const matching = script.answers.find(({ match }) => isIn(match, message));
-    if (matching !== undefined) return [...pace, ...matching.steps];
+    if (matching !== undefined) return matching.steps;
     // The results of an answer's own tool calls go on with that answer. When all are given, the last one stays.
     if (rounds === 0) given = Math.min(given + 1, inOrder.length);
-    return [...pace, ...(inOrder[given - 1]?.steps ?? [])];
+    return inOrder[given - 1]?.steps;
   }
 
   return (request, rounds) => {
@@ -38,10 +40,24 @@ export function createChoice(script: RehearsalScript = { answers: [] }): Choose 
     const directives = parseDirectives(message);
     if (directives.type === "help") return saying(answers.helpAnswer());
     if (directives.type === "mistake") return saying(answers.mistakeAnswer(directives.message));
-    const told = directives.steps.length > 0 ? directives.steps : scripted(message, rounds);
+    const untold = (): Told => [...pace, ...(scripted(message, rounds) ?? demanded(request))];
+    const told = directives.steps.length > 0 ? directives.steps : untold();
     const left = playable(request, told).slice(rounds);
     return left.length > 0 ? left : [REPORT];
   };
+}
+
+/** A call of the tool that the request insists on, with arguments that fit; nothing where it leaves the choice. */
+function demanded(request: TurnRequest): Told {
+  if (request.kind !== "chat") return [];
+  const { tools = [], toolChoice: choice } = request;
+  const wanted = typeof choice === "object" ? choice.name : undefined;
+  if (choice !== "required" && wanted === undefined) return [];
+  const tool = tools.find(({ name }) => wanted === undefined || name === wanted);
+  if (tool === undefined) return [];
+  const { name, parameters = {} } = tool;
+  const sample = sampleOf({ type: "object", ...parameters }, "rehearsal");
+  return [{ type: "tool", name, arguments: JSON.stringify(sample) }];
 }
 
 function isIn(match: string | undefined, message: string): boolean {

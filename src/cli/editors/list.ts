@@ -31,12 +31,23 @@ export const EDITORS: readonly Editor[] = [
   ollamaSdk,
 ];
 
+/** What people call the program that an editor's chat is a part of. */
+const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
+  ["vscode", copilotChat.name],
+  ["code", copilotChat.name],
+  ["copilot", copilotChat.name],
+  ["openai", openaiSdk.name],
+  ["anthropic", anthropicSdk.name],
+  ["ollama", ollamaSdk.name],
+]);
+
 /** Throws `UsageError` with what was probably meant. */
 export function findEditor(name: string): Editor {
   const editor = EDITORS.find((editor) => editor.name === name);
   if (editor !== undefined) return editor;
   const names = EDITORS.map(({ name }) => name);
-  const longer = names.find((each) => name.length > 1 && each.startsWith(name));
+  const longer =
+    OTHER_NAMES.get(name) ?? names.find((each) => name.length > 1 && each.startsWith(name));
   const meant = longer === undefined ? suggestion(name, names) : `, did you mean ${longer}?`;
   const all = `${meant === "" ? "; there" : " There"} are: ${names.join(", ")}`;
   throw new UsageError(`no editor \`${name}\`${meant}${all}`);

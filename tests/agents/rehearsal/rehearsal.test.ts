@@ -4,7 +4,12 @@ import { describe, expect, test } from "bun:test";
 import { createRehearsal } from "../../../src/agents/rehearsal/rehearsal.ts";
 import { parseRehearsalScript } from "../../../src/agents/rehearsal/script.ts";
 import type { TurnEvent } from "../../../src/core/event.ts";
-import type { EmbeddingRequest, Message, ResumeRequest } from "../../../src/core/turn.ts";
+import type {
+  EmbeddingRequest,
+  Message,
+  ResumeRequest,
+  ToolChoice,
+} from "../../../src/core/turn.ts";
 import { agentContract } from "../../contract/agent-contract.ts";
 import { collectTurn } from "../../contract/collect-turn.ts";
 import { rehearsalHarness } from "./harness.ts";
@@ -52,6 +57,27 @@ describe("untold, the rehearsal agent", () => {
     const first = await say("hello");
     expect(texts(first.events).slice(0, 4)).toEqual(["This ", "is ", "a ", "rehearsal: "]);
     expect(await say("hello")).toEqual(first);
+  });
+
+  test("calls the tool that the request insists on, with arguments that fit, and no other", async () => {
+    const parameters = {
+      type: "object",
+      properties: { path: { type: "string" }, lines: { type: "integer" } },
+      required: ["path", "lines"],
+    };
+    const tools = [READ, { name: "write_file", parameters }];
+    const called = async (toolChoice: ToolChoice) => {
+      const { toolCalls } = await collectTurn(
+        runTurn(rehearsal(), chatRequest("hello", { tools, toolChoice })),
+      );
+      return toolCalls.map((call) => [call.name, JSON.parse(call.arguments) as unknown]);
+    };
+    expect(await called({ name: "write_file" })).toEqual([
+      ["write_file", { path: expect.any(String), lines: expect.any(Number) }],
+    ]);
+    expect(await called("required")).toEqual([["read_file", {}]]);
+    expect(await called("auto")).toEqual([]);
+    expect(await called({ name: "not_offered" })).toEqual([]);
   });
 
   test("estimates its usage and says that it is an estimate", async () => {
