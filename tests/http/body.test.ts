@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { Type } from "@sinclair/typebox";
 import { createBodyReader } from "../../src/http/body.ts";
+import type { BodyLimits } from "../../src/http/body.ts";
 
 const Schema = Type.Object(
   {
@@ -114,6 +115,17 @@ describe("an encoded body", () => {
     ).rejects.toMatchObject({
       code: "payload_too_large",
     });
+  });
+
+  test("that is too large names the setting that the limit comes from", async () => {
+    const small = { bodyBytes: 8, jsonDepth: 8 };
+    const asked = (limits: BodyLimits) =>
+      createBodyReader(Type.Object({}), limits).read(
+        request(new Uint8Array(gzipSync(plain)), { "content-encoding": "gzip" }),
+      );
+    await expect(asked(small)).rejects.toThrow("The limit is limits.body_bytes");
+    const setting = "limits.control_body_bytes";
+    await expect(asked({ ...small, setting })).rejects.toThrow(`The limit is ${setting}`);
   });
 
   test("of another kind, or broken, is refused", async () => {
