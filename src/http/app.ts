@@ -68,7 +68,7 @@ export function createPortApps(deps: PortAppDeps): { plain: PortApp; crossOrigin
     app.onError(({ code, error, request }) => {
       const visit = deps.visits.of(request);
       const path = visit?.path ?? "/";
-      const failure = translate(code, error, request.method, allowed(routes, path));
+      const failure = translate(code, error, request.method, () => allowed(routes, path));
       if (failure.error.code === "internal") {
         deps.log.error({ requestId: visit?.requestId, err: failure.error.cause }, "request failed");
       }
@@ -141,9 +141,10 @@ function translate(
   code: unknown,
   error: unknown,
   method: string,
-  allow: readonly string[],
+  methods: () => readonly string[],
 ): Failure {
   if (code === "NOT_FOUND") {
+    const allow = methods();
     if (allow.length === 0) return { error: new AppError("not_found", "There is no such route.") };
     return {
       error: new AppError("method_not_allowed", `This route does not take ${shownMethod(method)}.`),
