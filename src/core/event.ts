@@ -11,6 +11,21 @@ export interface Usage {
   readonly estimated?: boolean;
 }
 
+/** What both together cost. Estimated if either is. */
+export function addUsage(one: Usage, other: Usage): Usage {
+  const sum = (name: "reasoningTokens" | "cachedTokens"): Partial<Usage> =>
+    one[name] === undefined && other[name] === undefined
+      ? {}
+      : { [name]: (one[name] ?? 0) + (other[name] ?? 0) };
+  return {
+    promptTokens: one.promptTokens + other.promptTokens,
+    completionTokens: one.completionTokens + other.completionTokens,
+    ...sum("reasoningTokens"),
+    ...sum("cachedTokens"),
+    ...((one.estimated === true || other.estimated === true) && { estimated: true }),
+  };
+}
+
 /**
  * The grammar: any number of deltas, then exactly one `finish`, then nothing. A failure is thrown as an
  * `AppError` in place of the finish. Tool calls come one after the other, never interleaved: the

@@ -2,6 +2,7 @@
 // reaches the client is JSON that fits, or an error; or an end that says itself that the answer is incomplete.
 
 import { AppError } from "../core/error.ts";
+import { addUsage } from "../core/event.ts";
 import type { FinishEvent, TurnEvent, Usage } from "../core/event.ts";
 import type { ChatRequest, Message, ResponseFormat, Turn } from "../core/turn.ts";
 import { estimateUsage } from "./estimate.ts";
@@ -160,19 +161,4 @@ function misfitError({ keywords }: Misfit): AppError {
 
 function usageOf({ text, reasoning, finish }: Attempt, turn: Turn): Usage {
   return finish?.usage ?? estimateUsage(turn.request, text.length + reasoning);
-}
-
-/** What both together cost. Estimated if either is. */
-function addUsage(one: Usage, other: Usage): Usage {
-  const sum = (name: "reasoningTokens" | "cachedTokens"): Partial<Usage> =>
-    one[name] === undefined && other[name] === undefined
-      ? {}
-      : { [name]: (one[name] ?? 0) + (other[name] ?? 0) };
-  return {
-    promptTokens: one.promptTokens + other.promptTokens,
-    completionTokens: one.completionTokens + other.completionTokens,
-    ...sum("reasoningTokens"),
-    ...sum("cachedTokens"),
-    ...((one.estimated === true || other.estimated === true) && { estimated: true }),
-  };
 }

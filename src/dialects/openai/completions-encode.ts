@@ -1,6 +1,7 @@
 // `TurnEvent`s → answers of the completions route (OpenAI API reference, legacy completions), whole and streamed. Plain
 // text is all there is: what an agent thought has no place in it, and tools are never offered.
 
+import { addUsage } from "../../core/event.ts";
 import type { FinishEvent, FinishReason, TurnResult, Usage } from "../../core/event.ts";
 import type { AnswerMeta, StreamEncoder } from "../../core/stream.ts";
 import { SSE_DONE, sseComment, sseData } from "../../wire/sse.ts";
@@ -81,21 +82,7 @@ export function encodeCompletion(
 
 /** Unknown where one of them is: half a count is worse than none. */
 function totalOf(usages: readonly (Usage | undefined)[]): Usage | undefined {
-  return usages.reduce((total, usage) => total && usage && sumOf(total, usage));
-}
-
-function sumOf(one: Usage, other: Usage): Usage {
-  const sum = (field: "reasoningTokens" | "cachedTokens") => {
-    const tokens = (one[field] ?? 0) + (other[field] ?? 0);
-    return one[field] === undefined && other[field] === undefined ? {} : { [field]: tokens };
-  };
-  return {
-    promptTokens: one.promptTokens + other.promptTokens,
-    completionTokens: one.completionTokens + other.completionTokens,
-    ...sum("reasoningTokens"),
-    ...sum("cachedTokens"),
-    ...((one.estimated === true || other.estimated === true) && { estimated: true }),
-  };
+  return usages.reduce((total, usage) => total && usage && addUsage(total, usage));
 }
 
 function frameOf({ id, created, model }: AnswerMeta) {
