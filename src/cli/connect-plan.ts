@@ -14,6 +14,7 @@ export interface Target<E extends Editor> {
   readonly editor: E;
   readonly base: string;
   readonly model: string;
+  readonly contextTokens?: number;
 }
 
 export interface Plan {

@@ -13,6 +13,7 @@ import { findEditor } from "./editors/list.ts";
 import { CommandError, UsageError } from "./failure.ts";
 import { findServer, NoServerError } from "./find-server.ts";
 import type { ClientFlags } from "./flags.ts";
+import { connectApi, contextLengthOf } from "./models.ts";
 import { exists, isOpenToOthers, readSettings, writeSettings } from "./settings-file.ts";
 import { describeChange, isAgreed, MASK } from "./show-change.ts";
 
@@ -32,7 +33,13 @@ export async function connectEditor(
   name: string,
 ): Promise<void> {
   const editor = findEditor(name);
-  const target = { base: findBase(context, flags), model: modelOf(editor, flags) };
+  const model = modelOf(editor, flags);
+  const tokens = await contextOf(context, flags, model);
+  const target = {
+    base: findBase(context, flags),
+    model,
+    ...(tokens !== undefined && { contextTokens: tokens }),
+  };
   if (editor.kind === "file") await connectFile(context, flags, { editor, ...target });
   else await connectBySteps(context, flags, { editor, ...target });
 }
@@ -42,6 +49,20 @@ function findBase(context: CliContext, { url }: ConnectFlags): string {
     return findServer("api", url, context);
   } catch (error) {
     if (error instanceof NoServerError) return DEFAULT_BASE;
+    throw error;
+  }
+}
+
+/** Tokens that the running server says of the model; `undefined` where there is none, or none that says it. */
+async function contextOf(
+  context: CliContext,
+  { url }: ConnectFlags,
+  model: string,
+): Promise<number | undefined> {
+  try {
+    return await contextLengthOf(connectApi(url, context), model);
+  } catch (error) {
+    if (error instanceof CommandError) return undefined;
     throw error;
   }
 }
@@ -59,12 +80,13 @@ function placeOf({ env, home, platform }: CliContext): Place {
 async function connectBySteps(
   context: CliContext,
   flags: ConnectFlags,
-  { editor, base, model }: Target<StepsEditor>,
+  { editor, ...target }: Target<StepsEditor>,
 ): Promise<void> {
+  const { base, model } = target;
   const connections = openConnections(context);
   const known = connections.find(editor.name);
   const stepsWith = (key: string): string =>
-    `${editor.steps({ base, model, key }, placeOf(context)).join("\n")}\n`;
+    `${editor.steps({ ...target, key }, placeOf(context)).join("\n")}\n`;
   if (flags.print || known !== undefined) {
     context.io.output.write(stepsWith(NO_KEY));
     context.io.errors.write(
@@ -91,7 +113,7 @@ async function connectFile(
   target: Target<FileEditor>,
 ): Promise<void> {
   const { io } = context;
-  const { editor, base, model } = target;
+  const { editor, ...endpoint } = target;
   const connections = openConnections(context);
   const known = connections.find(editor.name);
   const path = known?.file?.path ?? findFile(editor, placeOf(context));
@@ -101,7 +123,7 @@ async function connectFile(
     io.output.write(`${editor.title} is connected already: ${path}\n`);
     return;
   }
-  const shown = plan.edit({ base, model, key: MASK });
+  const shown = plan.edit({ ...endpoint, key: MASK });
   io.output.write(describeChange({ path, before: plan.now, after: shown, secrets: plan.secrets }));
   if (flags.print) return;
   if (!(await isAgreed(context, flags, `mlp connect ${editor.name}`))) {
@@ -122,13 +144,14 @@ interface Agreed extends PlanParts {
 /** Whatever fails, the key ends and the record is as it was. */
 async function write(context: CliContext, flags: ConnectFlags, agreed: Agreed): Promise<void> {
   const { target, path, file, known, plan, connections } = agreed;
-  const { editor, base, model } = target;
+  const { editor, ...server } = target;
+  const { base, model } = server;
   // It has been shown and thought over since.
   if (!isDeepStrictEqual(connections.find(editor.name), known)) {
     throw new CommandError(`${editor.title} has just been connected by somebody else; try again`);
   }
   const key = await makeEditorKey(context, flags.url, editor.name);
-  const endpoint = { base, model, key: key.secret };
+  const endpoint = { ...server, key: key.secret };
   const earlier = connections.backup(editor.name);
   try {
     const content = new TextEncoder().encode(plan.edit(endpoint));

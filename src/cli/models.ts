@@ -58,6 +58,18 @@ export async function showModel(
   );
 }
 
+/** In tokens; `undefined` where the server does not say it. Throws `CommandError` as `call` does. */
+export async function contextLengthOf(api: Client, model: string): Promise<number | undefined> {
+  const answer = await api.call("POST", "/api/show", { model });
+  const info = isJsonObject(answer) ? answer["model_info"] : undefined;
+  if (!isJsonObject(info)) return undefined;
+  const name = Object.keys(info).find((each) => each.endsWith(".context_length"));
+  const length = name === undefined ? undefined : info[name];
+  return typeof length === "number" && Number.isSafeInteger(length) && length > 0
+    ? length
+    : undefined;
+}
+
 /** `2026-11-22 18:03`, in the zone that the server says it in. */
 function minute(time: string): string {
   return time.slice(0, 16).replace("T", " ");

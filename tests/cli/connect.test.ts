@@ -16,7 +16,7 @@ import {
 import { dirname, join } from "node:path";
 
 import { createHome, createStub, mlp } from "./support.ts";
-import type { FakeHome, RunOptions, StubServer } from "./support.ts";
+import type { FakeHome, RunOptions, StubAnswer, StubServer } from "./support.ts";
 
 const SECRET = "mlp_made-for-this-editor-0123456789";
 const key = {
@@ -30,6 +30,7 @@ const key = {
 };
 
 let home: FakeHome;
+let answers: Record<string, StubAnswer>;
 let stub: StubServer;
 let user: string;
 
@@ -38,10 +39,11 @@ beforeEach(() => {
   user = join(home.path, "user");
   home.secret("control-token", "a-control-token");
   home.secret("api-key", "mlp_the-key-of-the-install");
-  stub = createStub({
+  answers = {
     "POST /control/keys": { key, secret: SECRET },
     "DELETE /control/keys/key_1": { key },
-  });
+  };
+  stub = createStub(answers);
   home.runFile({ kind: "up", api: stub.url, control: stub.url });
 });
 afterEach(async () => {
@@ -60,11 +62,29 @@ function put(path: string, text: string, mode = 0o600): string {
   return path;
 }
 
-const calls = () => stub.seen.map(({ method, path }) => `${method} ${path}`);
+/** What was asked of the server but the facts about a model, which changes nothing. */
+const calls = () =>
+  stub.seen.map(({ method, path }) => `${method} ${path}`).filter((call) => call !== SHOW);
+const SHOW = "POST /api/show";
 const zedFile = () => place(".config", "zed", "settings.json");
 const ZED = '// mine\n{\n  "theme": "One", // the best\n}\n';
 
 describe("connecting an editor that has a file", () => {
+  test("tells it how much the model reads, as the running server says it", async () => {
+    const written = async (): Promise<string> => {
+      await run("connect codex --yes");
+      const text = readFileSync(place(".codex", "config.toml"), "utf8");
+      await run("disconnect codex --yes");
+      return /^model_context_window = .*$/m.exec(text)?.[0] ?? "";
+    };
+    const length = (tokens: unknown) => ({ model_info: { "cursor.context_length": tokens } });
+    expect(await written()).toBe("model_context_window = 128000");
+    answers["POST /api/show"] = length(32_768);
+    expect(await written()).toBe("model_context_window = 32768");
+    answers["POST /api/show"] = length("many");
+    expect(await written()).toBe("model_context_window = 128000");
+  });
+
   test("shows the change without the key, writes it, and keeps what was there", async () => {
     const file = put(zedFile(), ZED, 0o640);
     const { code, stdout, stderr } = await run("connect zed --yes");
@@ -85,7 +105,7 @@ describe("connecting an editor that has a file", () => {
       expect(readFileSync(join(kept, name), "utf8")).not.toContain(SECRET);
     }
     expect(readdirSync(dirname(file))).toEqual(["settings.json"]);
-    expect(stub.seen.map(({ body }) => body)).toEqual([{ label: "zed" }]);
+    expect(stub.seen.at(-1)?.body).toEqual({ label: "zed" });
   });
 
   test("makes a file that only its owner may read where there was none", async () => {

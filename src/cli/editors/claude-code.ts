@@ -1,7 +1,7 @@
 // Claude Code: variables in `env` of the user's settings.json (code.claude.com/docs, environment variables). It adds
 // `/v1/messages` to the address itself. Its lesser models are named too, since it asks them behind the scenes.
 
-import { AGENT_MODEL, CONTEXT_TOKENS } from "./editor.ts";
+import { AGENT_MODEL, contextTokens } from "./editor.ts";
 import type { FileEditor, Place } from "./editor.ts";
 import { jsonc } from "./jsonc.ts";
 import { inFolderOf } from "./places.ts";
@@ -23,12 +23,12 @@ export const claudeCode = {
   ],
   format: jsonc,
   skeleton: "{\n}\n",
-  entries: ({ base, key, model }) => [
-    { path: ["env", "ANTHROPIC_BASE_URL"], value: base },
-    { path: ["env", "ANTHROPIC_AUTH_TOKEN"], value: key },
-    ...MODELS.map((name) => ({ path: ["env", name], value: model })),
+  entries: (endpoint) => [
+    { path: ["env", "ANTHROPIC_BASE_URL"], value: endpoint.base },
+    { path: ["env", "ANTHROPIC_AUTH_TOKEN"], value: endpoint.key },
+    ...MODELS.map((name) => ({ path: ["env", name], value: endpoint.model })),
     // It takes a model that it does not know for one with a million.
-    { path: ["env", "CLAUDE_CODE_MAX_CONTEXT_TOKENS"], value: String(CONTEXT_TOKENS) },
+    { path: ["env", "CLAUDE_CODE_MAX_CONTEXT_TOKENS"], value: String(contextTokens(endpoint)) },
   ],
   next: "The next `claude` that you start uses it; /status shows the address.",
 } satisfies FileEditor;

@@ -1,7 +1,7 @@
 // Codex CLI: a model provider in config.toml (developers.openai.com/codex, config reference), and the choice of it. It
 // speaks the Responses API only.
 
-import { AGENT_MODEL, CONTEXT_TOKENS, openaiBase, PROVIDER_ID, PROVIDER_TITLE } from "./editor.ts";
+import { AGENT_MODEL, contextTokens, openaiBase, PROVIDER_ID, PROVIDER_TITLE } from "./editor.ts";
 import type { FileEditor, Place } from "./editor.ts";
 import { inFolderOf } from "./places.ts";
 import { toml } from "./toml.ts";
@@ -19,7 +19,7 @@ export const codex = {
   entries: (endpoint) => [
     { path: ["model"], value: endpoint.model },
     { path: ["model_provider"], value: PROVIDER_ID },
-    { path: ["model_context_window"], value: CONTEXT_TOKENS },
+    { path: ["model_context_window"], value: contextTokens(endpoint) },
     {
       path: ["model_providers", PROVIDER_ID],
       value: {

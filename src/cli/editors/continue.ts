@@ -1,13 +1,7 @@
 // Continue: `models` of config.yaml (docs.continue.dev/reference). It reads one file only: config.yaml, else the older
 // config.json.
 
-import {
-  AGENT_MODEL,
-  CONTEXT_TOKENS,
-  openaiBase,
-  OUTPUT_TOKENS,
-  PROVIDER_TITLE,
-} from "./editor.ts";
+import { AGENT_MODEL, contextTokens, openaiBase, OUTPUT_TOKENS, PROVIDER_TITLE } from "./editor.ts";
 import type { FileEditor, Place } from "./editor.ts";
 import { inFolderOf } from "./places.ts";
 import { yaml } from "./yaml.ts";
@@ -34,7 +28,10 @@ export const continueEditor = {
         apiKey: endpoint.key,
         roles: ["chat", "edit", "apply"],
         capabilities: ["tool_use", "image_input"],
-        defaultCompletionOptions: { contextLength: CONTEXT_TOKENS, maxTokens: OUTPUT_TOKENS },
+        defaultCompletionOptions: {
+          contextLength: contextTokens(endpoint),
+          maxTokens: OUTPUT_TOKENS,
+        },
       },
     },
   ],

@@ -2,7 +2,7 @@
 
 import {
   AGENT_MODEL,
-  CONTEXT_TOKENS,
+  contextTokens,
   openaiBase,
   OUTPUT_TOKENS,
   PROVIDER_TITLE,
@@ -46,7 +46,7 @@ function models(endpoint: Endpoint): readonly object[] {
       url: `${openaiBase(endpoint)}/chat/completions`,
       toolCalling: true,
       vision: true,
-      maxInputTokens: CONTEXT_TOKENS,
+      maxInputTokens: contextTokens(endpoint),
       maxOutputTokens: OUTPUT_TOKENS,
     },
   ];

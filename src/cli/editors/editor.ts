@@ -18,6 +18,8 @@ export interface Endpoint {
   readonly base: string;
   readonly key: string;
   readonly model: string;
+  /** Of the model, as the server says it: for editors that ask for a number. */
+  readonly contextTokens?: number;
 }
 
 /** One step into a settings file: a key, or the element of a list that has this `name`. */
@@ -96,9 +98,14 @@ export const AGENT_MODEL = "cursor-agent";
  */
 export const VOID_MODEL = "cursor-agent-as-gpt-4.1";
 
-/** Tokens that we tell editors which ask for a number: what the server tells the others, `model.context_length`. */
+/** What the server says of models whose agent does not: the default of `model.context_length`. */
 export const CONTEXT_TOKENS = 128_000;
 export const OUTPUT_TOKENS = 32_000;
+
+/** Tokens for editors that ask for a number, and have no other way to know it. */
+export function contextTokens({ contextTokens = CONTEXT_TOKENS }: Endpoint): number {
+  return contextTokens;
+}
 
 /** For what speaks OpenAI's dialect. */
 export function openaiBase({ base }: Endpoint): string {

@@ -3,7 +3,7 @@
 
 import {
   AGENT_MODEL,
-  CONTEXT_TOKENS,
+  contextTokens,
   openaiBase,
   OUTPUT_TOKENS,
   PROVIDER_ID,
@@ -37,7 +37,7 @@ export const opencode = {
         models: {
           [endpoint.model]: {
             name: endpoint.model,
-            limit: { context: CONTEXT_TOKENS, output: OUTPUT_TOKENS },
+            limit: { context: contextTokens(endpoint), output: OUTPUT_TOKENS },
           },
         },
       },
