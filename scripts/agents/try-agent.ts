@@ -2,6 +2,7 @@
 
 import { mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { bareEnvironment } from "../bare-environment.ts";
 import type { Bench, Check } from "./bench.ts";
 import { orAbort } from "./bench.ts";
 import { free, usual } from "./benches.ts";
@@ -147,20 +148,8 @@ async function writeFiles(recipe: Recipe, place: Place): Promise<void> {
 }
 
 function environmentOf(home: string): Readonly<Record<string, string>> {
-  return {
-    PATH: process.env["PATH"] ?? "",
-    HOME: home,
-    TMPDIR: join(home, "tmp"),
-    XDG_CONFIG_HOME: join(home, ".config"),
-    XDG_DATA_HOME: join(home, ".local/share"),
-    XDG_CACHE_HOME: join(home, ".cache"),
-    XDG_STATE_HOME: join(home, ".local/state"),
-    CI: "1",
-    NO_COLOR: "1",
-    DO_NOT_TRACK: "1",
-    // opencode installs a package into its settings unasked: it finds nobody there.
-    npm_config_registry: "http://127.0.0.1:9",
-  };
+  // opencode installs a package into its settings unasked: it finds nobody there.
+  return { ...bareEnvironment(home), npm_config_registry: "http://127.0.0.1:9" };
 }
 
 /** From the line that we log when an agent runs. */

@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { bareEnvironment } from "../bare-environment.ts";
 import type { Place, Recipe } from "./recipes.ts";
 
 const INSTALL_MILLISECONDS = 300_000;
@@ -95,7 +96,7 @@ export async function configure(recipe: Recipe, place: Place, mlp: Mlp): Promise
   const words = ["connect", recipe.connect, "--model", place.model, "--yes"];
   const { code, output } = await run([...mlp.command, ...words], {
     cwd: place.work,
-    env: { ...environmentOf(place), MLP_HOME: mlp.home },
+    env: { ...bareEnvironment(place.home), MLP_HOME: mlp.home },
     milliseconds: CONNECT_MILLISECONDS,
     signal: mlp.signal,
   });
@@ -110,21 +111,6 @@ export async function runClient(recipe: Recipe, place: Place, signal: AbortSigna
     cwd: place.work,
     milliseconds: RUN_MILLISECONDS,
     signal,
-    env: { ...environmentOf(place), ...recipe.env?.(place) },
+    env: { ...bareEnvironment(place.home), ...recipe.env?.(place) },
   });
-}
-
-function environmentOf({ home }: Place): Readonly<Record<string, string>> {
-  return {
-    PATH: process.env["PATH"] ?? "",
-    HOME: home,
-    TMPDIR: join(home, "tmp"),
-    XDG_CONFIG_HOME: join(home, ".config"),
-    XDG_DATA_HOME: join(home, ".local/share"),
-    XDG_CACHE_HOME: join(home, ".cache"),
-    XDG_STATE_HOME: join(home, ".local/state"),
-    CI: "1",
-    NO_COLOR: "1",
-    DO_NOT_TRACK: "1",
-  };
 }
