@@ -4,6 +4,15 @@
 export const SPOKEN = "One two three, and ünïcödé 🎭 too.";
 export const THOUGHT = "Let me think about that.";
 export const CITY = "Oslo";
+
+/** What a request for structured output asks for, and an answer that fits it. */
+export const SCHEMA = {
+  type: "object",
+  properties: { city: { type: "string" } },
+  required: ["city"],
+  additionalProperties: false,
+};
+export const JSON_TEXT = `{"city":"${CITY}"}`;
 export const WEATHER = "snow, -3 °C";
 
 export const TOOL = {

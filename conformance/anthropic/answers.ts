@@ -6,9 +6,7 @@ import type { Check } from "../check.ts";
 import * as prompt from "../prompts.ts";
 import { parsed } from "../server.ts";
 import {
-  JSON_TEXT,
   PATH,
-  SCHEMA,
   TOOLS,
   user,
   anthropic,
@@ -106,12 +104,12 @@ export const ANTHROPIC: readonly Check[] = [
     }
   }),
   anthropic("answers in JSON", "by `output_config.format`, whole and streamed", async (server) => {
-    const more = { output_config: { format: { type: "json_schema", schema: SCHEMA } } };
-    const message = await whole(server, prompt.say(JSON_TEXT), more);
-    const streamed = await stream(server, prompt.say(JSON_TEXT), more);
+    const more = { output_config: { format: { type: "json_schema", schema: prompt.SCHEMA } } };
+    const message = await whole(server, prompt.say(prompt.JSON_TEXT), more);
+    const streamed = await stream(server, prompt.say(prompt.JSON_TEXT), more);
     for (const text of [textOf(message), streamed.text]) {
       must(typeof parsed(text) === "object", `the answer is no JSON: ${shorten(text)}`);
-      if (server.rehearses) same("the answer", text, JSON_TEXT);
+      if (server.rehearses) same("the answer", text, prompt.JSON_TEXT);
     }
   }),
   {

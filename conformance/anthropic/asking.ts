@@ -16,14 +16,6 @@ export const TOOLS = [
   },
 ];
 
-export const SCHEMA = {
-  type: "object",
-  properties: { city: { type: "string" } },
-  required: ["city"],
-  additionalProperties: false,
-};
-export const JSON_TEXT = `{"city":"${prompt.CITY}"}`;
-
 export const user = (content: unknown) => ({ role: "user", content });
 
 export function anthropic(feature: Feature, title: string, run: Check["run"]): Check {

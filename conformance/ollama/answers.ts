@@ -16,8 +16,6 @@ import {
   spoken,
   ollama,
   accepted,
-  SCHEMA,
-  JSON_TEXT,
 } from "./asking.ts";
 
 export const OLLAMA: readonly Check[] = [
@@ -134,9 +132,9 @@ export const OLLAMA: readonly Check[] = [
     },
   ),
   ollama("answers in JSON", "`json` and a schema", async (server) => {
-    for (const format of ["json", SCHEMA]) {
-      const { message } = await chat(server, prompt.say(JSON_TEXT), { format });
-      const { response } = await generate(server, prompt.say(JSON_TEXT), { format });
+    for (const format of ["json", prompt.SCHEMA]) {
+      const { message } = await chat(server, prompt.say(prompt.JSON_TEXT), { format });
+      const { response } = await generate(server, prompt.say(prompt.JSON_TEXT), { format });
       for (const text of [message.content, response]) {
         must(typeof parsed(text) === "object", `the answer is no JSON: ${shorten(text)}`);
       }

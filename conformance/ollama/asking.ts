@@ -55,10 +55,3 @@ export const accepted =
       await generate(server, prompt.say(prompt.SPOKEN), body);
     }
   };
-
-export const SCHEMA = {
-  type: "object",
-  properties: { city: { type: "string" } },
-  required: ["city"],
-};
-export const JSON_TEXT = `{"city":"${prompt.CITY}"}`;

@@ -69,11 +69,3 @@ export const accepted =
       must((choice.message.content ?? "") !== "", "the answer is empty");
     }
   };
-
-export const SCHEMA = {
-  type: "object",
-  properties: { city: { type: "string" } },
-  required: ["city"],
-  additionalProperties: false,
-};
-export const JSON_TEXT = `{"city":"${prompt.CITY}"}`;

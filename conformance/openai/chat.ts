@@ -18,8 +18,6 @@ import {
   callsFor,
   chat,
   accepted,
-  SCHEMA,
-  JSON_TEXT,
 } from "./chat-asking.ts";
 
 export const CHAT: readonly Check[] = [
@@ -100,20 +98,22 @@ export const CHAT: readonly Check[] = [
     }
   }),
   chat("answers in JSON", "json_object and json_schema answer with JSON", async (server) => {
-    const named = { name: "place", schema: SCHEMA, strict: true };
+    const named = { name: "place", schema: prompt.SCHEMA, strict: true };
     for (const format of [{ type: "json_object" }, { type: "json_schema", json_schema: named }]) {
-      const { choice } = await whole(server, prompt.say(JSON_TEXT), { response_format: format });
+      const { choice } = await whole(server, prompt.say(prompt.JSON_TEXT), {
+        response_format: format,
+      });
       must(
         typeof parsed(choice.message.content ?? "") === "object",
         "the answer is no JSON object",
       );
-      if (server.rehearses) same("the answer", choice.message.content, JSON_TEXT);
+      if (server.rehearses) same("the answer", choice.message.content, prompt.JSON_TEXT);
     }
     await accepted({ response_format: { type: "text" } }, { response_format: null })(server);
   }),
   {
     ...chat("answers in JSON", "what breaks the schema is repaired or an error", async (server) => {
-      const named = { name: "place", schema: SCHEMA, strict: true };
+      const named = { name: "place", schema: prompt.SCHEMA, strict: true };
       const format = { response_format: { type: "json_schema", json_schema: named } };
       const broken = `${prompt.unique()}\n${prompt.say('{"town":1}')}`;
       const answer = await ask(server, broken, format);

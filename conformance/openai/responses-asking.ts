@@ -68,10 +68,3 @@ export const accepted =
   };
 
 export const user = (content: unknown) => ({ type: "message", role: "user", content });
-export const SCHEMA = {
-  type: "object",
-  properties: { city: { type: "string" } },
-  required: ["city"],
-  additionalProperties: false,
-};
-export const JSON_TEXT = `{"city":"${prompt.CITY}"}`;

@@ -19,8 +19,6 @@ import {
   spoken,
   accepted,
   user,
-  SCHEMA,
-  JSON_TEXT,
 } from "./responses-asking.ts";
 
 export const RESPONSES: readonly Check[] = [
@@ -99,9 +97,9 @@ export const RESPONSES: readonly Check[] = [
     },
   ),
   responses("answers in JSON", "json_object and json_schema answer with JSON", async (server) => {
-    const schema = { type: "json_schema", name: "place", schema: SCHEMA, strict: true };
+    const schema = { type: "json_schema", name: "place", schema: prompt.SCHEMA, strict: true };
     for (const format of [{ type: "json_object" }, schema]) {
-      const answer = await whole(server, prompt.say(JSON_TEXT), { text: { format } });
+      const answer = await whole(server, prompt.say(prompt.JSON_TEXT), { text: { format } });
       must(typeof parsed(textOf(answer)) === "object", "the answer is no JSON object");
     }
     await accepted({ text: { format: { type: "text" }, verbosity: "low" } })(server);
