@@ -36,9 +36,6 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ["vscode", copilotChat.name],
   ["code", copilotChat.name],
   ["copilot", copilotChat.name],
-  ["openai", openaiSdk.name],
-  ["anthropic", anthropicSdk.name],
-  ["ollama", ollamaSdk.name],
 ]);
 
 /** Throws `UsageError` with what was probably meant. */
