@@ -1,6 +1,7 @@
 // Several requests judged before the first of them runs: by the model that they would go to now, where there is one.
 // Each is judged again when its turn comes, since others may be there by then.
 
+import { AppError } from "../core/error.ts";
 import type { Model } from "../core/model.ts";
 import type { SessionDirectory } from "../core/ports.ts";
 import type { Caller } from "./admit.ts";
@@ -19,7 +20,8 @@ export function createListJudge({ sessions, catalog }: ListJudgeDeps): TurnListD
     const wanted = { target: catalog.resolve(model), name: model, ...caller };
     try {
       return chooseSession(wanted, sessions.list()).model;
-    } catch {
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
       // Why there is none is told when the first is admitted; a repeated list needs none.
       return undefined;
     }
