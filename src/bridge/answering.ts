@@ -2,7 +2,7 @@
 // Holds per turn the next index, the credit left, and at most one chunk that waits for credit.
 
 import { AppError } from "../core/error.ts";
-import { type HalfLink, type TurnEffect, NO_EFFECTS } from "./effect.ts";
+import { type ChunkInput, type HalfLink, type TurnEffect, NO_EFFECTS } from "./effect.ts";
 import { chunkPrefix, encodeChunk, encodeFrame, frameBytes } from "./encode.ts";
 import { agentError, cancelError, failureFrame, fromWireError, toWireError } from "./failure.ts";
 import type {
@@ -13,6 +13,7 @@ import type {
   ResultFrame,
   WireError,
 } from "./frame.ts";
+import { createParkedIds } from "./parked-ids.ts";
 import { createRecentIds } from "./recent.ts";
 import { tooLarge } from "./result.ts";
 
@@ -20,7 +21,14 @@ interface ServedTurn {
   readonly prefix: string;
   nextIndex: number;
   credit: number;
-  held: { readonly text: string; readonly bytes: number; readonly last: boolean } | undefined;
+  held: ReadyChunk | undefined;
+}
+
+interface ReadyChunk {
+  readonly text: string;
+  readonly bytes: number;
+  readonly last: boolean;
+  readonly parked: boolean;
 }
 
 const RECENT = 1024;
@@ -33,7 +41,7 @@ export interface Answering {
   refuse(id: string, error: AppError): readonly TurnEffect[];
   flow(frame: FlowFrame): readonly TurnEffect[];
   cancelled(frame: CancelFrame | (ErrorFrame & { id: string })): readonly TurnEffect[];
-  chunk(id: string, body: string, last: boolean): readonly TurnEffect[];
+  chunk(chunk: ChunkInput): readonly TurnEffect[];
   result(frame: ResultFrame): readonly TurnEffect[];
   fail(id: string, error: AppError): readonly TurnEffect[];
   /** Ends every turn; with `tell` the peer hears of each. */
@@ -43,11 +51,22 @@ export interface Answering {
 export function createAnswering({ limits, counters }: HalfLink): Answering {
   const turns = new Map<string, ServedTurn>();
   const recent = createRecentIds(RECENT);
+  const parked = createParkedIds();
 
   function over(id: string, error?: AppError): TurnEffect {
     turns.delete(id);
     recent.add(id);
     return error === undefined ? { type: "over", id } : { type: "over", id, error };
+  }
+
+  function done(id: string, isParked: boolean): readonly TurnEffect[] {
+    const end = over(id);
+    if (!isParked) return [end];
+    const crowdedOut = parked.add(id);
+    const ended: TurnEffect = { type: "over", id, parked: true };
+    return crowdedOut === undefined
+      ? [ended]
+      : [ended, { type: "unparked", id: crowdedOut, error: cancelError("parked_turn_unknown") }];
   }
 
   function start(frame: AskFrame): readonly TurnEffect[] | undefined {
@@ -56,7 +75,9 @@ export function createAnswering({ limits, counters }: HalfLink): Answering {
     if (turns.size >= limits().turns) return refuse(id, busy());
     const credit = limits().credit_bytes;
     turns.set(id, { prefix: chunkPrefix(id), nextIndex: 0, credit, held: undefined });
-    return [{ type: "start", frame }];
+    const started: TurnEffect = { type: "start", frame };
+    const resumes = frame.type === "tool_results" && parked.remove(frame.resumes);
+    return resumes ? [{ type: "unparked", id: frame.resumes }, started] : [started];
   }
 
   function refuse(id: string, error: AppError): readonly TurnEffect[] {
@@ -75,9 +96,10 @@ export function createAnswering({ limits, counters }: HalfLink): Answering {
   }
 
   function cancelled(frame: CancelFrame | (ErrorFrame & { id: string })): readonly TurnEffect[] {
-    if (!turns.has(frame.id)) return stray(frame.id);
+    const { id } = frame;
     const error = frame.type === "cancel" ? cancelError(frame.reason) : fromWireError(frame.error);
-    return [over(frame.id, error)];
+    if (turns.has(id)) return [over(id, error)];
+    return parked.remove(id) ? [{ type: "unparked", id, error }] : stray(id);
   }
 
   function stray(id: string): readonly TurnEffect[] {
@@ -86,7 +108,7 @@ export function createAnswering({ limits, counters }: HalfLink): Answering {
     return NO_EFFECTS;
   }
 
-  function chunk(id: string, body: string, last: boolean): readonly TurnEffect[] {
+  function chunk({ id, body, last, parked = false }: ChunkInput): readonly TurnEffect[] {
     const turn = turns.get(id);
     if (turn === undefined) return NO_EFFECTS;
     if (turn.held !== undefined) throw new Error("a chunk was sent while one is held");
@@ -96,28 +118,24 @@ export function createAnswering({ limits, counters }: HalfLink): Answering {
       return fail(id, agentError("The agent sent a piece that is too large for the bridge."));
     }
     if (bytes > turn.credit) {
-      turn.held = { text, bytes, last };
+      turn.held = { text, bytes, last, parked };
       return [{ type: "held", id }];
     }
-    return send(id, turn, { text, bytes, last });
+    return send(id, turn, { text, bytes, last, parked });
   }
 
-  function send(
-    id: string,
-    turn: ServedTurn,
-    chunk: NonNullable<ServedTurn["held"]>,
-  ): readonly TurnEffect[] {
+  function send(id: string, turn: ServedTurn, chunk: ReadyChunk): readonly TurnEffect[] {
     turn.credit -= chunk.bytes;
     turn.nextIndex += 1;
     const sent: TurnEffect = { type: "send", text: chunk.text };
-    return chunk.last ? [sent, over(id)] : [sent];
+    return chunk.last ? [sent, ...done(id, chunk.parked)] : [sent];
   }
 
   function result(frame: ResultFrame): readonly TurnEffect[] {
     if (!turns.has(frame.id)) return NO_EFFECTS;
     const text = encodeFrame(frame);
     if (frameBytes(text) > limits().answer_bytes) return fail(frame.id, tooLarge());
-    return [{ type: "send", text }, over(frame.id)];
+    return [{ type: "send", text }, ...done(frame.id, frame.result?.parked === true)];
   }
 
   function fail(id: string, error: AppError): readonly TurnEffect[] {
@@ -127,7 +145,9 @@ export function createAnswering({ limits, counters }: HalfLink): Answering {
 
   function endAll(error: AppError, tell: boolean): readonly TurnEffect[] {
     const ids = [...turns.keys()];
-    return ids.flatMap((id) => (tell ? fail(id, error) : [over(id, error)]));
+    const ends = ids.flatMap((id) => (tell ? fail(id, error) : [over(id, error)]));
+    for (const id of parked.removeAll()) ends.push({ type: "unparked", id, error });
+    return ends;
   }
 
   return {

@@ -7,6 +7,7 @@ import { type HalfLink, type TurnEffect, NO_EFFECTS } from "./effect.ts";
 import { encodeFrame, frameBytes } from "./encode.ts";
 import { agentError, failureOf, fromWireError } from "./failure.ts";
 import type { AskFrame, ChunkFrame, ErrorFrame, ResultFrame } from "./frame.ts";
+import { createParkedIds } from "./parked-ids.ts";
 import { createRecentIds } from "./recent.ts";
 
 interface AskedTurn {
@@ -29,7 +30,7 @@ export interface Asking {
   error(frame: ErrorFrame & { id: string }): readonly TurnEffect[];
   violation(id: string, violation: Violation): readonly TurnEffect[];
   consumed(id: string, bytes: number): readonly TurnEffect[];
-  /** Ends the turn here and tells the peer to stop. */
+  /** Ends the turn here and tells the peer to stop; of one that ended parked, that nobody will bring the results. */
   cancel(id: string, error: AppError): readonly TurnEffect[];
   /** Ends every turn; with `tell` the peer hears of each. */
   endAll(error: AppError, tell: boolean): readonly TurnEffect[];
@@ -38,11 +39,28 @@ export interface Asking {
 export function createAsking({ limits, readsParts, counters }: HalfLink): Asking {
   const turns = new Map<string, AskedTurn>();
   const recent = createRecentIds(RECENT);
+  const parked = createParkedIds();
 
   function over(id: string, error?: AppError): TurnEffect {
     turns.delete(id);
     recent.add(id);
     return error === undefined ? { type: "over", id } : { type: "over", id, error };
+  }
+
+  function done(id: string, isParked: boolean | undefined): readonly TurnEffect[] {
+    const end = over(id);
+    if (isParked !== true) return [end];
+    const crowdedOut = parked.add(id);
+    const ended: TurnEffect = { type: "over", id, parked: true };
+    return crowdedOut === undefined ? [ended] : [ended, ...abandon(crowdedOut)];
+  }
+
+  function abandon(id: string, error: AppError = nobodyComes()): readonly TurnEffect[] {
+    parked.remove(id);
+    return [
+      { type: "send", text: cancelText(id, error) },
+      { type: "unparked", id, error },
+    ];
   }
 
   function ask(frame: AskFrame): readonly TurnEffect[] {
@@ -57,7 +75,9 @@ export function createAsking({ limits, readsParts, counters }: HalfLink): Asking
       return refuse(new AppError("payload_too_large", message));
     }
     turns.set(id, { nextIndex: 0, allowance: limits().credit_bytes, consumed: 0 });
-    return [{ type: "send", text }];
+    const sent: TurnEffect = { type: "send", text };
+    const resumes = frame.type === "tool_results" && parked.remove(frame.resumes);
+    return resumes ? [sent, { type: "unparked", id: frame.resumes }] : [sent];
   }
 
   function chunk(frame: ChunkFrame, bytes: number): readonly TurnEffect[] {
@@ -72,7 +92,8 @@ export function createAsking({ limits, readsParts, counters }: HalfLink): Asking
     turn.nextIndex += 1;
     turn.allowance -= bytes;
     const received: TurnEffect = { type: "received", frame, bytes };
-    return frame.finish_reason === undefined ? [received] : [received, over(frame.id)];
+    if (frame.finish_reason === undefined) return [received];
+    return [received, ...done(frame.id, frame.parked)];
   }
 
   function result(frame: ResultFrame, bytes: number): readonly TurnEffect[] {
@@ -82,7 +103,7 @@ export function createAsking({ limits, readsParts, counters }: HalfLink): Asking
     if (turn.nextIndex > 0) {
       return [over(frame.id, agentError("The agent began to stream and then answered whole."))];
     }
-    return [{ type: "received", frame, bytes }, over(frame.id)];
+    return [{ type: "received", frame, bytes }, ...done(frame.id, frame.result?.parked)];
   }
 
   function error(frame: ErrorFrame & { id: string }): readonly TurnEffect[] {
@@ -109,14 +130,16 @@ export function createAsking({ limits, readsParts, counters }: HalfLink): Asking
   }
 
   function cancel(id: string, error: AppError): readonly TurnEffect[] {
-    if (!turns.has(id)) return NO_EFFECTS;
-    const text = encodeFrame({ type: "cancel", id, reason: error.code });
-    return [{ type: "send", text }, over(id, error)];
+    if (turns.has(id)) return [{ type: "send", text: cancelText(id, error) }, over(id, error)];
+    return parked.remove(id) ? abandon(id, error) : NO_EFFECTS;
   }
 
   function endAll(error: AppError, tell: boolean): readonly TurnEffect[] {
     const ids = [...turns.keys()];
-    return ids.flatMap((id) => (tell ? cancel(id, error) : [over(id, error)]));
+    const ends = ids.flatMap((id) => (tell ? cancel(id, error) : [over(id, error)]));
+    // The peer gives up what is parked by itself.
+    for (const id of parked.removeAll()) ends.push({ type: "unparked", id, error });
+    return ends;
   }
 
   return {
@@ -147,6 +170,14 @@ function hasParts(frame: AskFrame): boolean {
 function tooOldForParts(): AppError {
   const message = "The other end takes no images with tool results: send the message again.";
   return new AppError("parked_turn_unknown", message);
+}
+
+function cancelText(id: string, error: AppError): string {
+  return encodeFrame({ type: "cancel", id, reason: error.code });
+}
+
+function nobodyComes(): AppError {
+  return new AppError("parked_turn_unknown", "Nobody will bring the results any more.");
 }
 
 function busy(): AppError {

@@ -67,7 +67,7 @@ export function exchangesOf(peer: Peer): readonly Exchange[] {
       answers,
     }),
     exchange(asker, "Steers", {
-      summary: "Ends a turn that runs, or lets more of its answer come.",
+      summary: "Ends a turn that runs, or that waits parked; or lets more of an answer come.",
       says: ["cancel", "flow"],
     }),
     exchange(answerer, "Answers", {

@@ -131,7 +131,9 @@ export function createConnection(options: ConnectionOptions): Connection {
       case "send":
         return send(effect.text);
       case "over":
-        if (!consuming.over(effect.id, effect.error)) serving.over(effect.id, effect.error);
+        return over(effect);
+      case "unparked":
+        if (!consuming.unparked(effect.id)) serving.unparked(effect.id, effect.error);
         return undefined;
       case "start":
         return serving.start(effect.frame);
@@ -142,6 +144,11 @@ export function createConnection(options: ConnectionOptions): Connection {
       default:
         return control(effect);
     }
+  }
+
+  function over({ id, error, parked }: Extract<LinkEffect, { type: "over" }>): void {
+    const isParked = parked === true;
+    if (!consuming.over(id, error, isParked)) serving.over(id, error, isParked);
   }
 
   function control(effect: ControlEffect): void {

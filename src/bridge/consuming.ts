@@ -41,8 +41,10 @@ export interface Consuming {
   /** Nothing is sent before the first read. */
   run(turn: Turn, signal: AbortSignal): AsyncIterable<TurnEvent>;
   received(frame: ChunkFrame | ResultFrame, bytes: number): void;
+  /** Whether the turn was one of these. `parked`: its signal still counts, until `unparked`. */
+  over(id: string, error: AppError | undefined, parked: boolean): boolean;
   /** Whether the turn was one of these. */
-  over(id: string, error: AppError | undefined): boolean;
+  unparked(id: string): boolean;
 }
 
 interface Asked {
@@ -57,6 +59,7 @@ interface Asked {
 export function createConsuming(deps: ConsumingDeps): Consuming {
   const { step, ids, asker, isClogged, buffered } = deps;
   const turns = new Map<string, Asked>();
+  const parkedTurns = new Map<string, Pick<Asked, "signal" | "onAbort">>();
   /** Filled and emptied within one call: spares the hot path an array per chunk. */
   const scratch: TurnEvent[] = [];
   let waiting = 0;
@@ -87,7 +90,7 @@ export function createConsuming(deps: ConsumingDeps): Consuming {
       events.abort(error);
       step({ type: "cancel", id, error });
     };
-    // Taken away by `over`, to which every turn comes: a signal may outlive many turns.
+    // Taken away by `over` or `unparked`, to which every turn comes: a signal may outlive many turns.
     signal.addEventListener("abort", onAbort);
     turns.set(id, { events, signal, onAbort, reader: undefined, answered: false });
     waiting += 1;
@@ -117,14 +120,24 @@ export function createConsuming(deps: ConsumingDeps): Consuming {
     waiting -= 1;
   }
 
-  function over(id: string, error: AppError | undefined): boolean {
+  function over(id: string, error: AppError | undefined, parked: boolean): boolean {
     const asked = turns.get(id);
     if (asked === undefined) return false;
     turns.delete(id);
     begun(asked);
-    asked.signal.removeEventListener("abort", asked.onAbort);
+    const { signal, onAbort } = asked;
+    if (parked) parkedTurns.set(id, { signal, onAbort });
+    else signal.removeEventListener("abort", onAbort);
     ids.release(id);
     asked.events.end(error);
+    return true;
+  }
+
+  function unparked(id: string): boolean {
+    const asked = parkedTurns.get(id);
+    if (asked === undefined) return false;
+    parkedTurns.delete(id);
+    asked.signal.removeEventListener("abort", asked.onAbort);
     return true;
   }
 
@@ -135,5 +148,6 @@ export function createConsuming(deps: ConsumingDeps): Consuming {
     run,
     received,
     over,
+    unparked,
   };
 }

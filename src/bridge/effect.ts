@@ -34,9 +34,18 @@ export type TurnInput =
   | { readonly type: "cancel"; readonly id: string; readonly error: AppError }
   | { readonly type: "consumed"; readonly id: string; readonly bytes: number }
   /** Answering side. `body` as `encodeChunk` takes it; after a `held` nothing may follow before `resumed`. */
-  | { readonly type: "chunk"; readonly id: string; readonly body: string; readonly last: boolean }
+  | ChunkInput
   | { readonly type: "result"; readonly frame: ResultFrame }
   | { readonly type: "fail"; readonly id: string; readonly error: AppError };
+
+export interface ChunkInput {
+  readonly type: "chunk";
+  readonly id: string;
+  readonly body: string;
+  readonly last: boolean;
+  /** With `last`: the agent waits for results. */
+  readonly parked?: boolean;
+}
 
 /** `at` is monotonic milliseconds; `bytes` the size of the frame's text on the wire. */
 export type LinkInput =
@@ -85,7 +94,15 @@ export type TurnEffect =
   | { readonly type: "held"; readonly id: string }
   | { readonly type: "resumed"; readonly id: string }
   /** Either side, once per turn that was asked or started. Without an error the answer is complete. */
-  | { readonly type: "over"; readonly id: string; readonly error?: AppError };
+  | {
+      readonly type: "over";
+      readonly id: string;
+      readonly error?: AppError;
+      /** The agent waits for results: one `unparked` follows. */
+      readonly parked?: true;
+    }
+  /** Either side, once per turn that was over `parked`: the results are on their way, or (`error`) nobody will bring them. */
+  | { readonly type: "unparked"; readonly id: string; readonly error?: AppError };
 
 /** What becomes of the link. */
 export type ControlEffect =

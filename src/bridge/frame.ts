@@ -1,5 +1,5 @@
 // The frames of protocol mlp.v1: one closed schema each, the single source of their types and of the AsyncAPI
-// document. Shapes only: who may say what is in direction.ts, what a turn looks like inside is in payload.ts.
+// document. Shapes only: who may say what is in decode.ts, what a turn looks like inside is in payload.ts.
 
 import { type Static, Type } from "@sinclair/typebox";
 import { Payload, ResultsMessage, ToolCallDelta, ToolResults, WholeChoice } from "./payload.ts";
@@ -67,7 +67,10 @@ export const HelloFrame = closed({
   ),
   requested_scopes: described(Scopes, "A wish: what is granted is in the session's record."),
   session_token: Type.Optional(
-    described(Token, "An agent's: resumes its session without a new approval."),
+    described(
+      Token,
+      "An agent's: resumes its session without a new approval. In a later `hello`, where the hub has the capability `session_token_kept`: the one that it keeps now.",
+    ),
   ),
 });
 export type HelloFrame = Static<typeof HelloFrame>;
@@ -211,6 +214,7 @@ export const ResultFrame = closed({
 });
 export type ResultFrame = Static<typeof ResultFrame>;
 
+/** Of a turn that ended `parked`: nobody will bring the results. */
 export const CancelFrame = closed({
   type: Type.Literal("cancel"),
   id: Id,

@@ -3,13 +3,16 @@
 
 import { AppError } from "../core/error.ts";
 import type { Clock, Log, Random, SessionChange, SessionRegistry } from "../core/ports.ts";
+import type { Session } from "../core/session.ts";
 import { admitAgent, type AgentLink } from "./agent-link.ts";
 import { type Connection, createConnection, type Socket } from "./connection.ts";
 import { createDecoder } from "./decode.ts";
 import { CLOSE } from "./effect.ts";
 import type { HelloFrame, WireLimits } from "./frame.ts";
-import { createEarlyTokens, createTurnIds } from "./hub-state.ts";
+import { createTurnIds } from "./hub-state.ts";
+import { createHubTokens, type HubTokens, type TokenListener } from "./hub-tokens.ts";
 import { DEFAULT_TIMES, type LinkTimes } from "./liveness.ts";
+import { SESSION_TOKEN_KEPT } from "./payload.ts";
 import { serveProvider } from "./provider-link.ts";
 import { sessionFrame } from "./session-frame.ts";
 import { linkLimits } from "./settings.ts";
@@ -17,7 +20,7 @@ import { linkLimits } from "./settings.ts";
 export type LinkRole = "agent" | "provider";
 
 export interface HubOptions {
-  readonly sessions: SessionRegistry;
+  readonly sessions: SessionRegistry & Partial<TokenListener>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -90,7 +93,7 @@ export function createHub(options: HubOptions): Hub {
   const decoder = createDecoder();
   const links = new Map<string, HubLink>();
   const agents = new Map<string, HubLink>();
-  const early = createEarlyTokens();
+  const tokens = createHubTokens(sessions);
   let closed = false;
   let past: Traffic = { sent: 0, received: 0 };
 
@@ -121,11 +124,10 @@ export function createHub(options: HubOptions): Hub {
         closed: () => forget(link),
       },
     });
-    const connectedAt = clock.now();
     const link: HubLink = {
       linkId,
       role,
-      connectedAt,
+      connectedAt: clock.now(),
       connection,
       hello: undefined,
       agent: undefined,
@@ -136,14 +138,17 @@ export function createHub(options: HubOptions): Hub {
   }
 
   function greet(link: HubLink, hello: HelloFrame): void {
-    if (link.agent !== undefined) return offerAnew(link, hello, log);
+    if (link.agent !== undefined) {
+      if (hello.session_token !== undefined) tokens.kept(link.linkId, hello.session_token);
+      return offerAnew(link, hello, log);
+    }
     link.hello = hello;
     if (link.role === "provider") return welcomeProvider(link);
-    early.joining();
+    tokens.joining();
     void admitAgent({ sessions, connection: link.connection, hello })
       .then((agent) => welcomeAgent(link, agent))
       .catch((error: unknown) => turnAway(link, error))
-      .finally(early.joined);
+      .finally(() => tokens.joined());
   }
 
   function welcomeProvider({ linkId, connection, hello }: HubLink): void {
@@ -155,14 +160,14 @@ export function createHub(options: HubOptions): Hub {
 
   function welcomeAgent(link: HubLink, agent: AgentLink): void {
     const { linkId, connection } = link;
-    if (connection.stats().phase !== "admitting") return;
+    if (connection.stats().phase !== "admitting") return tokens.lost(agent.token);
     const { session } = agent;
     const { sessionId } = session;
     const before = agents.get(sessionId);
     agents.set(sessionId, link);
     link.agent = agent;
     connection.accept(linkId, version, { session: sessionId });
-    connection.session(sessionFrame(session, agent.token ?? early.take(sessionId)));
+    tellAgent(link, tokens, { session, token: agent.token ?? tokens.take(sessionId) });
     // The later attachment wins, so the session is never without its agent in between.
     if (links.has(linkId)) agent.attach();
     before?.connection.close(CLOSE.replaced, "replaced by a newer link");
@@ -180,6 +185,7 @@ export function createHub(options: HubOptions): Hub {
   function forget(link: HubLink): void {
     links.delete(link.linkId);
     past = plus(past, link.connection);
+    tokens.gone(link.linkId);
     const { agent } = link;
     if (agent === undefined) return;
     const { sessionId } = agent.session;
@@ -196,10 +202,10 @@ export function createHub(options: HubOptions): Hub {
     }
     const link = agents.get(session.sessionId);
     if (link === undefined) {
-      if (token !== undefined) early.keep(session.sessionId, token);
+      if (token !== undefined) tokens.untold(session.sessionId, token, !session.connected);
       return;
     }
-    link.connection.session(sessionFrame(session, token));
+    tellAgent(link, tokens, { session, token });
     if (session.status === "revoked" || session.status === "denied") {
       link.connection.close(CLOSE.forbidden, session.status);
     }
@@ -242,6 +248,19 @@ export function createHub(options: HubOptions): Hub {
     disconnect,
     close,
   };
+}
+
+/** Its own session, with the token where there is a new one. */
+function tellAgent(
+  { linkId, connection, hello }: HubLink,
+  tokens: HubTokens,
+  { session, token }: { readonly session: Session; readonly token: string | undefined },
+): void {
+  connection.session(sessionFrame(session, token));
+  if (token === undefined) return;
+  const says = hello?.capabilities[SESSION_TOKEN_KEPT] === true;
+  if (connection.stats().phase === "open") tokens.told(linkId, token, says);
+  else tokens.lost(token);
 }
 
 /** The agent has joined already: what it says anew is which models it has. */

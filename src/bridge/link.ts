@@ -13,10 +13,10 @@ import {
 } from "./effect.ts";
 import { encodeFrame } from "./encode.ts";
 import { fromWireError, linkLost, toWireError } from "./failure.ts";
-import type { Frame, HelloFrame, WelcomeFrame, WireLimits } from "./frame.ts";
+import type { ErrorFrame, Frame, HelloFrame, WelcomeFrame, WireLimits } from "./frame.ts";
 import { PROTOCOL_VERSION } from "./frame.ts";
 import { createLiveness, type LinkTimes, type Verdict } from "./liveness.ts";
-import { TOOL_RESULT_PARTS } from "./payload.ts";
+import { SESSION_TOKEN_KEPT, TOOL_RESULT_PARTS } from "./payload.ts";
 import { present } from "./present.ts";
 import { createTurns, type Fatal, type TurnStep } from "./turns.ts";
 
@@ -45,9 +45,14 @@ export interface Link {
 export function createLink(config: LinkConfig): Link {
   let phase: LinkPhase = "new";
   let limits = config.limits;
-  let readsParts = false;
+  /** What of the protocol both ends understand, of what is newer than the protocol. */
+  let shared: Shared = {};
   const counters: LinkCounters = { late: 0, unknown: 0 };
-  const half = { limits: () => limits, readsParts: () => readsParts, counters };
+  const half = {
+    limits: () => limits,
+    readsParts: () => shared[TOOL_RESULT_PARTS] === true,
+    counters,
+  };
   const turns = createTurns(half, config.livesElsewhere);
   const liveness = createLiveness(config.times);
 
@@ -64,7 +69,7 @@ export function createLink(config: LinkConfig): Link {
           : close(CLOSE.protocol, input.violation.violation);
       case "session":
       case "announce":
-        return [{ type: "send", text: encodeFrame(input.frame) }];
+        return [sending(input.frame)];
       case "opened":
       case "accept":
       case "tick":
@@ -96,14 +101,13 @@ export function createLink(config: LinkConfig): Link {
     phase = "greeting";
     const { helloMs, welcomeMs } = config.times;
     if (hello === undefined) return judge(liveness.expect(at, helloMs), at);
-    const text = encodeFrame(hello);
-    return [{ type: "send", text }, ...judge(liveness.expect(at, welcomeMs), at)];
+    return [sending(hello), ...judge(liveness.expect(at, welcomeMs), at)];
   }
 
   function accept(input: AcceptInput): readonly LinkEffect[] {
     phase = "open";
-    const text = encodeFrame(welcomeFrame(input, limits, readsParts));
-    return [{ type: "send", text }, ...judge(liveness.watch(input.at), input.at)];
+    const welcome = welcomeFrame(input, limits, shared);
+    return [sending(welcome), ...judge(liveness.watch(input.at), input.at)];
   }
 
   function judge(verdict: Verdict, at: number): readonly LinkEffect[] {
@@ -111,10 +115,7 @@ export function createLink(config: LinkConfig): Link {
       case "wait":
         return [{ type: "timer", ms: verdict.ms }];
       case "ping":
-        return [
-          { type: "send", text: encodeFrame({ type: "ping", timestamp: at }) },
-          { type: "timer", ms: verdict.ms },
-        ];
+        return [sending({ type: "ping", timestamp: at }), { type: "timer", ms: verdict.ms }];
       case "dead":
         // While the hub itself is still deciding, the peer has nothing to say.
         if (phase === "admitting") return judge(liveness.expect(at, config.times.welcomeMs), at);
@@ -135,10 +136,10 @@ export function createLink(config: LinkConfig): Link {
       case "welcome":
         phase = "open";
         ({ limits } = frame);
-        readsParts = frame.capabilities?.[TOOL_RESULT_PARTS] === true;
+        shared = understood(frame.capabilities);
         return [{ type: "welcome", frame }, ...judge(liveness.watch(at), at)];
       case "error":
-        return [{ type: "complaint", error: fromWireError(frame.error) }];
+        return [complaint(frame)];
       default:
         return close(CLOSE.protocol, `${frame.type} before the greeting`);
     }
@@ -148,7 +149,7 @@ export function createLink(config: LinkConfig): Link {
     const refused = refusalOf(frame, config.peer);
     if (refused !== undefined) return close(refused.fatal, refused.reason);
     phase = "admitting";
-    readsParts = frame.capabilities[TOOL_RESULT_PARTS] === true;
+    shared = understood(frame.capabilities);
     return [{ type: "hello", frame }];
   }
 
@@ -156,11 +157,9 @@ export function createLink(config: LinkConfig): Link {
     switch (frame.type) {
       case "session":
         return [{ type: "session", frame }];
-      case "error": {
-        const { id, error } = frame;
-        if (id !== undefined) return survive(turns.failed({ ...frame, id }));
-        return [{ type: "complaint", error: fromWireError(error) }];
-      }
+      case "error":
+        if (frame.id === undefined) return [complaint(frame)];
+        return survive(turns.failed({ ...frame, id: frame.id }));
       case "hello":
       case "welcome":
         return offered(frame, config) ?? close(CLOSE.protocol, `a second ${frame.type}`);
@@ -175,7 +174,7 @@ export function createLink(config: LinkConfig): Link {
 
   function pong(timestamp: number, at: number): readonly LinkEffect[] {
     if (!liveness.mayPing(at)) return close(CLOSE.policy, "too many pings");
-    return [{ type: "send", text: encodeFrame({ type: "pong", timestamp }) }];
+    return [sending({ type: "pong", timestamp })];
   }
 
   function close(code: number, reason: string): readonly LinkEffect[] {
@@ -208,6 +207,21 @@ export function createLink(config: LinkConfig): Link {
   };
 }
 
+function sending(frame: Frame): LinkEffect {
+  return { type: "send", text: encodeFrame(frame) };
+}
+
+function complaint({ error }: ErrorFrame): LinkEffect {
+  return { type: "complaint", error: fromWireError(error) };
+}
+
+type Shared = NonNullable<WelcomeFrame["capabilities"]>;
+
+function understood(named: Shared = {}): Shared {
+  const known = [TOOL_RESULT_PARTS, SESSION_TOKEN_KEPT].filter((name) => named[name] === true);
+  return Object.fromEntries(known.map((name) => [name, true]));
+}
+
 function refusalOf({ protocol, role }: HelloFrame, peer: Party): Fatal | undefined {
   if (protocol !== PROTOCOL_VERSION) {
     const reason = `protocol ${protocol} is not spoken here, only 1`;
@@ -217,7 +231,7 @@ function refusalOf({ protocol, role }: HelloFrame, peer: Party): Fatal | undefin
   return { fatal: CLOSE.forbidden, reason: `this secret is for a link as ${peer}` };
 }
 
-/** An agent whose models have changed says so by another hello; nothing else in it counts. */
+/** By another hello an agent says which models it has now, and which token it keeps; nothing else in it counts. */
 function offered(
   frame: HelloFrame | WelcomeFrame,
   { self, peer }: LinkConfig,
@@ -236,17 +250,13 @@ type Spoken = Exclude<Frame, { type: "ping" | "pong" }>;
 
 type AcceptInput = Extract<TimedInput, { type: "accept" }>;
 
-function welcomeFrame(
-  input: AcceptInput,
-  limits: WireLimits,
-  peerReadsParts: boolean,
-): WelcomeFrame {
+function welcomeFrame(input: AcceptInput, limits: WireLimits, shared: Shared): WelcomeFrame {
   return present({
     type: "welcome" as const,
     link_id: input.linkId,
     version: input.version,
     limits,
-    capabilities: peerReadsParts ? { [TOOL_RESULT_PARTS]: true } : undefined,
+    capabilities: Object.keys(shared).length > 0 ? shared : undefined,
     session: input.session,
     session_count: input.sessionCount,
   });
@@ -260,5 +270,5 @@ function lastWords(input: EndInput): readonly LinkEffect[] {
   const { code, reason, error } = input;
   const bye: LinkEffect = { type: "close", code, reason };
   if (error === undefined) return [bye];
-  return [{ type: "send", text: encodeFrame({ type: "error", error: toWireError(error) }) }, bye];
+  return [sending({ type: "error", error: toWireError(error) }), bye];
 }

@@ -127,6 +127,8 @@ export type Payload = Static<typeof Payload>;
 
 /** The capability by which a peer says that it reads `tool_results` whose content is in parts. */
 export const TOOL_RESULT_PARTS = "tool_result_parts";
+/** In `hello` and `welcome`: once a session's token is kept, the agent says `hello` again with it. */
+export const SESSION_TOKEN_KEPT = "session_token_kept";
 const PARTS_NOTE = `Text alone is a string. Parts, for images, only towards a peer whose greeting has the capability \`${TOOL_RESULT_PARTS}\`.`;
 
 /** What the user sent beside the results. */

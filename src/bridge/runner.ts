@@ -9,9 +9,14 @@ import { type Connection, createConnection, type Socket } from "./connection.ts"
 import { createDecoder } from "./decode.ts";
 import { createDialler, type DialState, type OpenSocket, type SocketOwner } from "./dial.ts";
 import { CLOSE } from "./effect.ts";
-import { type HelloFrame, PROTOCOL_VERSION, type SessionFrame } from "./frame.ts";
+import {
+  type HelloFrame,
+  PROTOCOL_VERSION,
+  type SessionFrame,
+  type WelcomeFrame,
+} from "./frame.ts";
 import { DEFAULT_TIMES, type LinkTimes } from "./liveness.ts";
-import { TOOL_RESULT_PARTS } from "./payload.ts";
+import { SESSION_TOKEN_KEPT, TOOL_RESULT_PARTS } from "./payload.ts";
 import type { Serve } from "./serving.ts";
 import { sessionOf, toModelEntry } from "./session-frame.ts";
 import { CONNECT_MS, linkLimits } from "./settings.ts";
@@ -62,6 +67,8 @@ interface RunnerLink {
   usedToken: string | undefined;
   /** The models have changed while the link came about. */
   isStale: boolean;
+  /** Whether the hub wants to hear which token is kept. */
+  hearsOfTokens: boolean;
 }
 
 export function createRunner(options: RunnerOptions): Runner {
@@ -109,13 +116,13 @@ export function createRunner(options: RunnerOptions): Runner {
       serve,
       asker: { provider: agent.info.agentId, label: agent.info.label },
       on: {
-        welcome: () => welcomed(mine),
-        session: onSession,
+        welcome: (frame) => welcomed(mine, frame),
+        session: (frame) => onSession(mine, frame),
         complaint,
         closed: ({ code, reason }) => onClosed(mine, code, reason),
       },
     });
-    const mine: RunnerLink = { socket, connection, usedToken: undefined, isStale: false };
+    const mine = newLink(socket, connection);
     link = mine;
     greet(mine).catch((error: unknown) => {
       log.error({ err: error }, "the agent could not introduce itself");
@@ -142,9 +149,9 @@ export function createRunner(options: RunnerOptions): Runner {
     }
   }
 
-  function onSession(frame: SessionFrame): void {
+  function onSession(mine: RunnerLink, frame: SessionFrame): void {
     const { session_token: token } = frame;
-    if (token !== undefined) keep(token);
+    if (token !== undefined) keep(mine, token);
     session = sessionOf(frame, clock.now());
     options.onSession?.(session);
     if (session.status === "denied" || session.status === "revoked") {
@@ -153,11 +160,14 @@ export function createRunner(options: RunnerOptions): Runner {
     return isSpent(session) ? askAnew() : undefined;
   }
 
-  function keep(token: string): void {
+  function keep({ connection, hearsOfTokens }: RunnerLink, token: string): void {
     freshToken = token;
     spentToken = undefined;
     saving = saving
       .then(() => tokens.save(token))
+      .then(() => {
+        if (hearsOfTokens) connection.announce(helloFrame(agent, token));
+      })
       .catch((error: unknown) => {
         log.warn(
           { err: error },
@@ -200,7 +210,8 @@ export function createRunner(options: RunnerOptions): Runner {
     } else link.isStale = true;
   }
 
-  function welcomed(mine: RunnerLink): void {
+  function welcomed(mine: RunnerLink, { capabilities }: WelcomeFrame): void {
+    mine.hearsOfTokens = capabilities?.[SESSION_TOKEN_KEPT] === true;
     dialler.settled();
     if (!mine.isStale) return;
     mine.isStale = false;
@@ -227,6 +238,10 @@ export function createRunner(options: RunnerOptions): Runner {
   };
 }
 
+function newLink(socket: Socket, connection: Connection): RunnerLink {
+  return { socket, connection, usedToken: undefined, isStale: false, hearsOfTokens: false };
+}
+
 function isSpent(session: Session | undefined): boolean {
   return session?.status === "expired" || session?.status === "exhausted";
 }
@@ -249,6 +264,7 @@ function helloFrame({ info }: Agent, token: string | undefined): HelloFrame {
       images: has("vision"),
       embeddings: has("embedding"),
       [TOOL_RESULT_PARTS]: true,
+      [SESSION_TOKEN_KEPT]: true,
     },
     requested_scopes: [...info.requestedScopes],
   };

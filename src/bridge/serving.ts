@@ -19,7 +19,7 @@ export interface Answer {
 }
 
 export interface ServeControl {
-  /** Aborted with an `AppError` at every end but done. */
+  /** Aborted with an `AppError` at every end but done, and when nobody will bring the results that it ended waiting for. */
   readonly signal: AbortSignal;
   /** Ends the turn from this side, for example when the grant ends under it. */
   end(error: AppError): void;
@@ -42,7 +42,9 @@ export interface Serving {
   held(id: string): void;
   resumed(id: string): void;
   /** Whether the turn was one of these. */
-  over(id: string, error: AppError | undefined): boolean;
+  over(id: string, error: AppError | undefined, parked: boolean): boolean;
+  /** What was parked goes on, or with an error never will. */
+  unparked(id: string, error: AppError | undefined): void;
 }
 
 interface ServedTurn {
@@ -63,6 +65,7 @@ const UNIT_BYTES = 6;
 
 export function createServing({ serve, step, limits, congestion }: ServingDeps): Serving {
   const turns = new Map<string, ServedTurn>();
+  const parkedTurns = new Map<string, AbortController>();
 
   function start(frame: AskFrame): void {
     const served: ServedTurn = {
@@ -124,7 +127,9 @@ export function createServing({ serve, step, limits, congestion }: ServingDeps):
 
   function write(served: ServedTurn, event: TurnEvent): Promise<void> | undefined {
     const body = served.writer.body(event);
-    step({ type: "chunk", id: served.id, body, last: event.type === "finish" });
+    const { id } = served;
+    if (event.type !== "finish") step({ type: "chunk", id, body, last: false });
+    else step({ type: "chunk", id, body, last: true, parked: event.parked === true });
     return served.held?.promise ?? congestion();
   }
 
@@ -158,16 +163,23 @@ export function createServing({ serve, step, limits, congestion }: ServingDeps):
     if (served !== undefined) release(served);
   }
 
-  function over(id: string, error: AppError | undefined): boolean {
+  function over(id: string, error: AppError | undefined, parked: boolean): boolean {
     const served = turns.get(id);
     if (served === undefined) return false;
     turns.delete(id);
+    if (parked) parkedTurns.set(id, served.controller);
     served.over = true;
     if (error !== undefined) served.controller.abort(error);
     release(served);
     leave(served.iterator);
     served.answer?.settle(served.usage);
     return true;
+  }
+
+  function unparked(id: string, error: AppError | undefined): void {
+    const controller = parkedTurns.get(id);
+    parkedTurns.delete(id);
+    if (error !== undefined) controller?.abort(error);
   }
 
   return {
@@ -178,6 +190,7 @@ export function createServing({ serve, step, limits, congestion }: ServingDeps):
     held,
     resumed,
     over,
+    unparked,
   };
 }
 

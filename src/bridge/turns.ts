@@ -45,7 +45,7 @@ export function createTurns(half: HalfLink, livesElsewhere: (id: string) => bool
   function step(input: TurnInput): readonly TurnEffect[] {
     switch (input.type) {
       case "chunk":
-        return answering.chunk(input.id, input.body, input.last);
+        return answering.chunk(input);
       case "consumed":
         return asking.consumed(input.id, input.bytes);
       case "ask":

@@ -16,7 +16,7 @@ import type { Catalog } from "./catalog.ts";
 import { chooseSession, fitToModel, scopesFor } from "./choose-session.ts";
 import type { Choice, Wanted } from "./choose-session.ts";
 import type { OpenTurn, OpenTurns, QueueStanding } from "./open-turns.ts";
-import type { ParkedTurn, ParkedTurns } from "./parked.ts";
+import type { ParkedTurns } from "./parked.ts";
 import type { RateGate } from "./rate-gate.ts";
 import type { AdmissionRecord, RequestOrigin } from "./records.ts";
 import type { Attempt, Memory } from "./retries.ts";
@@ -158,7 +158,9 @@ export function createAdmission(deps: AdmissionDeps): Admit {
       const first = turn(open.turnId, claimed?.resume ?? fitted.request);
       const fallback = claimed && turn(random.id("turn_"), fitted.request);
       const { memory } = attempt;
-      const job = { open, lease, turn: first, fallback, memory, reservation, record };
+      const parkAgain = claimed && ((): void => parked.park(claimed.turn));
+      const held = { open, lease, memory, reservation, record };
+      const job = { ...held, turn: first, fallback, parkAgain };
       return {
         id: open.turnId,
         sessionId,
@@ -168,7 +170,7 @@ export function createAdmission(deps: AdmissionDeps): Admit {
       };
     } catch (error) {
       taken.reservation?.refund();
-      if (claimed !== undefined) giveBack(claimed.turn);
+      if (claimed !== undefined) parked.park(claimed.turn);
       stop.settle();
       taken.held?.release();
       if (taken.open !== undefined) openTurns.leave(taken.open);
@@ -178,13 +180,6 @@ export function createAdmission(deps: AdmissionDeps): Admit {
 
   function choose(wanted: Wanted): Choice {
     return chooseSession(wanted, sessions.list());
-  }
-
-  /** What was parked with a session that has gone meanwhile is of no use any more. */
-  function giveBack(turn: ParkedTurn): void {
-    const session = sessions.list().find(({ sessionId }) => sessionId === turn.sessionId);
-    if (session?.status === "active" && session.connected) parked.park(turn);
-    else parked.abandon(turn);
   }
 
   /** Counted at the session that is to answer: where it is another one by now, no longer at the first. */

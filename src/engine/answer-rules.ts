@@ -97,13 +97,20 @@ async function* runStopped(
   const follow = (): void => controller.abort(signal.reason);
   if (signal.aborted) follow();
   signal.addEventListener("abort", follow, { once: true });
+  let isParked = false;
   try {
-    yield* withStop(job.lease.agent.run(asStream(turn), controller.signal), stop, {
+    const agent = {
       heard: () => hear(job.clock, heard),
       stop: () => controller.abort(stopReached()),
-    });
+    };
+    const events = job.lease.agent.run(asStream(turn), controller.signal);
+    for await (const event of withStop(events, stop, agent)) {
+      isParked = event.type === "finish" && event.parked === true;
+      yield event;
+    }
   } finally {
-    signal.removeEventListener("abort", follow);
+    // An agent that waits for results has yet to hear it when nobody will bring them.
+    if (!isParked) signal.removeEventListener("abort", follow);
   }
 }
 

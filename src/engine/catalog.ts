@@ -51,6 +51,13 @@ export function normalName(name: string): string {
   return lower.endsWith(":latest") ? lower.slice(0, -":latest".length) : lower;
 }
 
+/** Whether a key that is limited to `allowed` names may ask for this one; `null`: to none. */
+export function isAllowed(name: string, allowed: readonly string[] | null): boolean {
+  if (allowed === null) return true;
+  const asked = normalName(name);
+  return allowed.some((each) => normalName(each) === asked);
+}
+
 /** Approved sessions keep their models in the list while their agent is away. */
 export function isListed(session: Session): boolean {
   return session.status === "active" || session.status === "suspended";

@@ -5,7 +5,7 @@ import { AppError } from "../core/error.ts";
 import type { Capability, Model } from "../core/model.ts";
 import type { Scope, Session } from "../core/session.ts";
 import type { TurnRequest } from "../core/turn.ts";
-import { isListed, normalName } from "./catalog.ts";
+import { isAllowed, isListed, normalName } from "./catalog.ts";
 import type { Target } from "./catalog.ts";
 import { fillInField } from "./fill-in.ts";
 
@@ -47,8 +47,7 @@ export function chooseSession(wanted: Wanted, sessions: readonly Session[]): Cho
 }
 
 function refuseForeignModel(wanted: Wanted): void {
-  if (wanted.allowedModels === null) return;
-  if (wanted.allowedModels.some((name) => normalName(name) === normalName(wanted.name))) return;
+  if (isAllowed(wanted.name, wanted.allowedModels)) return;
   throw new AppError("model_not_found", `This key may not use the model "${shown(wanted.name)}".`, {
     param: "model",
   });

@@ -1,8 +1,9 @@
 // What happens to a request between a dialect and an agent: recognised retries, limits, the choice of a
 // session, the turn itself, and the record of its one end. Knows no dialect and no transport.
 
-import { AppError } from "../core/error.ts";
+import { AppError, toAppError } from "../core/error.ts";
 import type { Clock, Random, RateLimiter, SessionDirectory } from "../core/ports.ts";
+import type { Session } from "../core/session.ts";
 import type { TurnRequest } from "../core/turn.ts";
 import { createAdmission } from "./admit.ts";
 import type { AdmittedTurn, Caller, QueuedTurn } from "./admit.ts";
@@ -88,7 +89,9 @@ export function createEngine(deps: EngineDeps): Engine {
     maxTurns: REMEMBERED_TURNS,
     maxBytes: REMEMBERED_BYTES,
   });
-  const parked = createParkedTurns(PARKED_TURNS);
+  const parked = createParkedTurns(PARKED_TURNS, (sessionId) =>
+    sessions.list().some((session) => session.sessionId === sessionId && isUsable(session)),
+  );
   const openTurns = createOpenTurns(limits, clock);
   const rates = createRateGate(deps.limiter, deps.rates, clock);
   const run = createTurnRunner({ clock, random, limits, openTurns, parked, retries, onEnd });
@@ -96,7 +99,7 @@ export function createEngine(deps: EngineDeps): Engine {
   let draining = false;
 
   sessions.subscribe(({ session }) => {
-    if (session.status !== "active" || !session.connected) parked.forgetSession(session.sessionId);
+    if (!isUsable(session)) parked.forgetSession(session.sessionId);
     openTurns.sessionChanged(session);
   });
 
@@ -114,7 +117,8 @@ export function createEngine(deps: EngineDeps): Engine {
     try {
       return await admitNew(request, caller, { memory, signal, onQueued });
     } catch (error) {
-      if (error instanceof AppError) retries.end(memory, { error });
+      // Whatever it was: a turn that is never over would be waited for by its retries.
+      retries.end(memory, { error: toAppError(error) });
       throw error;
     }
   }
@@ -168,6 +172,10 @@ export function createEngine(deps: EngineDeps): Engine {
       openTurns.stopRunning(shutdown);
     },
   };
+}
+
+function isUsable({ status, connected }: Session): boolean {
+  return status === "active" && connected;
 }
 
 function shutdown(): AppError {

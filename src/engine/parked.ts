@@ -14,6 +14,7 @@ export interface ParkedTurn {
 }
 
 export interface ParkedTurns {
+  /** Agents name their calls: where two turns of a key would wait under one name, neither waits any longer. */
   park(turn: ParkedTurn): void;
   /**
    * The parked turn whose results this request brings, all of them, with or without what the user sent beside them; it
@@ -23,8 +24,6 @@ export interface ParkedTurns {
     request: ChatRequest,
     caller: { readonly keyId: string; readonly pin: string | undefined },
   ): { turn: ParkedTurn; resume: ResumeRequest } | undefined;
-  /** Forgets a turn, and tells its agent. */
-  abandon(turn: ParkedTurn): void;
   forgetSession(sessionId: string): void;
   readonly size: number;
 }
@@ -34,19 +33,42 @@ interface Brought {
   readonly message: readonly Part[];
 }
 
-/** `limit`: how many turns are remembered; the oldest is forgotten first. */
-export function createParkedTurns(limit: number): ParkedTurns {
+/**
+ * `limit`: how many turns are remembered; the oldest is forgotten first. `isThere`: whether a session can go on: what would
+ * wait for one that cannot is given up at once.
+ */
+export function createParkedTurns(
+  limit: number,
+  isThere: (sessionId: string) => boolean = () => true,
+): ParkedTurns {
   const turns = new Map<string, ParkedTurn>();
   const byCall = new Map<string, ParkedTurn>();
+  /** Names that two turns have waited under: results of the one could be brought to the other. */
+  const ambiguous = new Set<string>();
 
   function forget(turn: ParkedTurn): void {
     turns.delete(turn.turnId);
-    for (const callId of turn.callIds) if (byCall.get(callId) === turn) byCall.delete(callId);
+    for (const name of namesOf(turn)) if (byCall.get(name) === turn) byCall.delete(name);
+  }
+
+  function refuseTwins(turn: ParkedTurn): boolean {
+    const taken = namesOf(turn).filter((name) => byCall.has(name) || ambiguous.has(name));
+    for (const name of taken) {
+      ambiguous.add(name);
+      const other = byCall.get(name);
+      if (other !== undefined) abandon(other);
+    }
+    for (const oldest of ambiguous) {
+      if (ambiguous.size <= limit) break;
+      ambiguous.delete(oldest);
+    }
+    return taken.length > 0;
   }
 
   function park(turn: ParkedTurn): void {
+    if (!isThere(turn.sessionId) || refuseTwins(turn)) return abandon(turn);
     turns.set(turn.turnId, turn);
-    for (const callId of turn.callIds) byCall.set(callId, turn);
+    for (const name of namesOf(turn)) byCall.set(name, turn);
     const oldest = turns.values().next().value;
     if (turns.size > limit && oldest !== undefined) abandon(oldest);
   }
@@ -63,8 +85,8 @@ export function createParkedTurns(limit: number): ParkedTurns {
     const brought = broughtBy(request);
     if (brought === undefined) return undefined;
     const { results, message } = brought;
-    const turn = results[0] && byCall.get(results[0].toolCallId);
-    if (turn === undefined || turn.keyId !== keyId) return undefined;
+    const turn = results[0] && byCall.get(nameOf(keyId, results[0].toolCallId));
+    if (turn === undefined) return undefined;
     if (pin !== undefined && pin !== turn.sessionId) return undefined;
     const given = new Set(results.map((result) => result.toolCallId));
     if (!turn.callIds.every((callId) => given.has(callId))) return undefined;
@@ -87,12 +109,20 @@ export function createParkedTurns(limit: number): ParkedTurns {
   return {
     park,
     claim,
-    abandon,
     forgetSession,
     get size() {
       return turns.size;
     },
   };
+}
+
+function namesOf({ keyId, callIds }: ParkedTurn): readonly string[] {
+  return callIds.map((callId) => nameOf(keyId, callId));
+}
+
+/** No key's id has a line break. */
+function nameOf(keyId: string, callId: string): string {
+  return `${keyId}\n${callId}`;
 }
 
 /**

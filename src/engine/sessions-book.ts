@@ -4,6 +4,7 @@
 import { AppError } from "../core/error.ts";
 import type { Agent, Log, SessionChange, StoredSession } from "../core/ports.ts";
 import type { Session } from "../core/session.ts";
+import { openingHashes } from "./sessions-tokens.ts";
 
 /** A turn that runs under a session. */
 export interface OpenLease {
@@ -70,13 +71,14 @@ export function createBook(log: Log): Book {
 
   /** A token never opens a session that a foreign bridge owns: that is the bridge's to run. */
   function index(entry: Entry): void {
-    const { tokenHash } = entry.record;
-    if (tokenHash !== null && !isRegistered(entry.record)) tokens.set(tokenHash, entry);
+    if (isRegistered(entry.record)) return;
+    for (const hash of openingHashes(entry.record.tokenHash)) tokens.set(hash, entry);
   }
 
   function unindex(entry: Entry): void {
-    const { tokenHash } = entry.record;
-    if (tokenHash !== null && tokens.get(tokenHash) === entry) tokens.delete(tokenHash);
+    for (const hash of openingHashes(entry.record.tokenHash)) {
+      if (tokens.get(hash) === entry) tokens.delete(hash);
+    }
   }
 
   function view(entry: Entry): Session {

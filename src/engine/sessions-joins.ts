@@ -11,6 +11,8 @@ import { completeGrant, embeddedDefaults, policyGrant } from "./sessions-grant.t
 import type { FullGrant, Grant, SessionPolicy, SessionSettings } from "./sessions-grant.ts";
 import type { Decisions, DecisionsDeps } from "./sessions-decisions.ts";
 import { hasEnded } from "./session-machine.ts";
+import { BY_CLAIMS, offerBeside, opensByClaims } from "./sessions-tokens.ts";
+import type { Opener } from "./sessions-tokens.ts";
 
 export interface JoinsDeps extends DecisionsDeps {
   readonly decisions: Decisions;
@@ -30,10 +32,16 @@ export function createJoins(deps: JoinsDeps): Joins {
 
   async function join({ info, token }: JoinRequest): Promise<SessionChange> {
     const claims = checkClaims(info);
-    const known = token === undefined ? undefined : book.findByToken(hash(token));
-    if (known !== undefined && mayResume(known, claims, endings)) {
-      const rotated = await comeBack(deps, known, claims);
-      return { session: book.view(known), token: rotated };
+    const given = token === undefined ? undefined : hash(token);
+    const known = given === undefined ? undefined : book.findByToken(given);
+    if (known !== undefined && given !== undefined && mayResume(known, claims, endings)) {
+      return await comeBack(deps, known, { claims, opener: given });
+    }
+    // A token that was never good is no mistake of an honest agent; one that has had its time is.
+    const isHonest = given === undefined || (known !== undefined && hasEnded(known.record.status));
+    const unheard = isHonest ? findUnheard(deps, claims) : undefined;
+    if (unheard !== undefined && mayResume(unheard, claims, endings)) {
+      return await comeBack(deps, unheard, { claims, opener: BY_CLAIMS });
     }
     const entry = await ask(claims);
     const grant = policyGrant(policies, claims);
@@ -159,26 +167,38 @@ function mayResume(entry: Entry, claims: AgentInfo, endings: Endings): boolean {
 }
 
 /**
- * The same session with a new token; the old one is dead before anything is awaited, so that of two who
- * come with it one only gets in. What was approved stays as it was approved; the models are today's.
+ * The same session with a new token. What it was opened with opens it until that one has arrived (`keepsToken`), or is
+ * used: it may be lost with its link. What was approved stays as it was approved; the models are today's.
  */
-async function comeBack(deps: JoinsDeps, entry: Entry, claims: AgentInfo): Promise<string> {
+async function comeBack(
+  deps: JoinsDeps,
+  entry: Entry,
+  { claims, opener }: { readonly claims: AgentInfo; readonly opener: Opener },
+): Promise<SessionChange> {
   const { book, clock, random, hash, writes } = deps;
   const token = random.secret();
   const old = { tokenHash: entry.record.tokenHash, models: entry.record.models };
-  book.change(entry, {
-    tokenHash: hash(token),
-    models: claims.models,
-    lastActivityAt: clock.now(),
-  });
+  const tokenHash = offerBeside(hash(token), opener);
+  book.change(entry, { tokenHash, models: claims.models, lastActivityAt: clock.now() });
   try {
     await writes.save(entry);
   } catch (error) {
-    book.change(entry, old);
+    // Another one may have come with the same token meanwhile.
+    if (entry.record.tokenHash === tokenHash) book.change(entry, old);
     throw error;
   }
   book.emit(entry);
-  return token;
+  return { session: book.view(entry), token };
+}
+
+/** Approved, but its agent was away or went before it heard so: whoever makes the very same request is that agent. */
+function findUnheard({ book, hash }: JoinsDeps, claims: AgentInfo): Entry | undefined {
+  for (const entry of book.entries()) {
+    const { record, attachment } = entry;
+    if (attachment !== undefined || !opensByClaims(record.tokenHash)) continue;
+    if (withClaims(record, claims, hash).approvalHash === record.approvalHash) return entry;
+  }
+  return undefined;
 }
 
 function findLeft(book: Book, agentId: string): Entry | undefined {

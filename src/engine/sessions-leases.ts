@@ -67,21 +67,28 @@ export function createLeases(deps: LeasesDeps): Acquire {
         throw error;
       }
     }
-    lease.hand();
+    const refund = (): void => {
+      if (!lease.refund()) return;
+      writes.countLater(entry, -1, 0);
+      endings.exhaustIfSpent(entry);
+    };
+    const ended = lease.hand();
+    if (ended !== undefined) {
+      refund();
+      throw ended;
+    }
     return {
       session: book.view(entry),
       agent,
       settle: (usage) => lease.settle(usage),
-      refund: () => {
-        if (lease.refund()) writes.countLater(entry, -1, 0);
-      },
+      refund,
     };
   };
 }
 
 interface CountedLease extends OpenLease {
-  /** From now on the turn hears of the end by `onEnd`. @throws AppError when the grant ended before */
-  hand(): void;
+  /** From now on the turn hears of the end by `onEnd`. Returns the end where that came before. */
+  hand(): AppError | undefined;
   /** Whether it was still open. What has been written down is the caller's to take back. */
   refund(): boolean;
   settle(usage: Usage | undefined): void;
@@ -114,11 +121,8 @@ function createLease(deps: LeasesDeps, entry: Entry, request: LeaseRequest): Cou
     },
 
     hand() {
-      if (ended !== undefined) {
-        lease.settle(undefined);
-        throw ended;
-      }
-      handed = true;
+      handed = ended === undefined;
+      return ended;
     },
 
     refund() {

@@ -11,6 +11,8 @@ import { createEndings } from "./sessions-endings.ts";
 import { SESSION_DEFAULTS, checkPolicies, completeGrant } from "./sessions-grant.ts";
 import type { Grant, SessionPolicy, SessionSettings } from "./sessions-grant.ts";
 import { createDecisions } from "./sessions-decisions.ts";
+import { createDeliveries } from "./sessions-deliveries.ts";
+import type { Deliveries } from "./sessions-deliveries.ts";
 import { approvalDefaults, createJoins, withClaims } from "./sessions-joins.ts";
 import type { JoinsDeps } from "./sessions-joins.ts";
 import { createLeases } from "./sessions-leases.ts";
@@ -30,7 +32,7 @@ export interface Approval extends Grant {
  * token reaches its agent by `subscribe`; no answer here carries one. Errors of all: session_not_found,
  * conflict (not possible from this status), invalid_request, internal (the store cannot be written).
  */
-export interface Sessions extends SessionRegistry {
+export interface Sessions extends SessionRegistry, Deliveries {
   get(sessionId: string): Session | undefined;
   /** One time only: of any number of approvals at once, one succeeds. */
   approve(sessionId: string, approval?: Approval): Promise<Session>;
@@ -76,7 +78,7 @@ export async function createSessions(deps: SessionsDeps): Promise<Sessions> {
   restore(stored, { ...shared, settings });
   sweep.start();
 
-  return { ...doors(parts), ...administration(parts), ...lifetime() };
+  return { ...doors(parts), ...administration(parts), ...createDeliveries(parts), ...lifetime() };
 
   function lifetime(): Pick<Sessions, "acquire" | "close"> {
     const acquire = createLeases(shared);

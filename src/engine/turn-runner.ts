@@ -19,6 +19,8 @@ export interface Job {
   readonly memory: Memory;
   readonly reservation: Reservation;
   readonly record: AdmissionRecord;
+  /** Of a turn that goes on with a parked one: lets that wait again, since its agent has not heard of this one. */
+  readonly parkAgain: (() => void) | undefined;
 }
 
 export interface TurnRunnerDeps {
@@ -40,6 +42,8 @@ export function createTurnRunner(deps: TurnRunnerDeps): RunJob {
   async function run(job: Job, sink: Sink | undefined): Promise<TurnEnd> {
     const startedAt = clock.monotonic();
     job.memory.started = true;
+    // An agent that is asked for what has ended already does nothing.
+    const isOver = job.open.stop.reason !== undefined;
     const end = await runTurn(
       {
         turn: job.turn,
@@ -57,6 +61,7 @@ export function createTurnRunner(deps: TurnRunnerDeps): RunJob {
     openTurns.leave(job.open);
     settleRates(job.reservation, job.turn.request, end);
     if (end.outcome === "done") park(end, job.open);
+    else if (isOver || wasRefused(end)) job.parkAgain?.();
     const ending = end.outcome === "done" ? { result: end.result } : { error: end.error };
     retries.end(job.memory, ending);
     const record: TurnRecord = {
@@ -86,4 +91,8 @@ export function createTurnRunner(deps: TurnRunnerDeps): RunJob {
   }
 
   return run;
+}
+
+function wasRefused({ outcome, firstEventAt }: TurnEnd): boolean {
+  return outcome === "refused" && firstEventAt === undefined;
 }

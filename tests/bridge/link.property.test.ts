@@ -17,7 +17,7 @@ type Move =
   | { readonly do: "ask" }
   | { readonly do: "deliver"; readonly to: "hub" | "agent" }
   | { readonly do: "chunk"; readonly turn: number; readonly size: number }
-  | { readonly do: "finish"; readonly turn: number }
+  | { readonly do: "finish" | "park"; readonly turn: number }
   | { readonly do: "fail"; readonly turn: number }
   | { readonly do: "cancel"; readonly turn: number }
   | { readonly do: "consume"; readonly turn: number };
@@ -40,6 +40,7 @@ const anyMove: fc.Arbitrary<Move> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: turn.map((turn): Move => ({ do: "finish", turn })) },
+  { weight: 1, arbitrary: turn.map((turn): Move => ({ do: "park", turn })) },
   { weight: 1, arbitrary: turn.map((turn): Move => ({ do: "fail", turn })) },
   { weight: 1, arbitrary: turn.map((turn): Move => ({ do: "cancel", turn })) },
   { weight: 6, arbitrary: turn.map((turn): Move => ({ do: "consume", turn })) },
@@ -85,10 +86,16 @@ function createWorld() {
     }
   }
 
-  function say(id: string, text: string, last: boolean): void {
+  function say(id: string, text: string): void {
     if (held.has(id) || agent.ends.has(id)) return;
-    if (!last) said.set(id, [...(said.get(id) ?? []), text]);
-    note(agent.step({ type: "chunk", id, body: last ? LAST : textChunk(text), last }));
+    said.set(id, [...(said.get(id) ?? []), text]);
+    note(agent.step({ type: "chunk", id, body: textChunk(text), last: false }));
+  }
+
+  function finish(id: string, parked = false): void {
+    if (held.has(id) || agent.ends.has(id)) return;
+    const body = parked ? `${LAST},"parked":true` : LAST;
+    note(agent.step({ type: "chunk", id, body, last: true, parked }));
   }
 
   function deliver(from: End, to: End): boolean {
@@ -121,13 +128,13 @@ function createWorld() {
         return;
       case "chunk": {
         const id = of(serving);
-        if (id !== undefined)
-          say(id, `${said.get(id)?.length ?? 0}:${"x".repeat(move.size)}`, false);
+        if (id !== undefined) say(id, `${said.get(id)?.length ?? 0}:${"x".repeat(move.size)}`);
         return;
       }
-      case "finish": {
+      case "finish":
+      case "park": {
         const id = of(serving);
-        if (id !== undefined) say(id, "", true);
+        if (id !== undefined) finish(id, move.do === "park");
         return;
       }
       case "fail": {
@@ -157,7 +164,7 @@ function createWorld() {
       if (busy) continue;
       for (const id of serving) {
         if (held.has(id) || agent.ends.has(id)) continue;
-        say(id, "", true);
+        finish(id);
         busy = true;
       }
     }
@@ -171,8 +178,19 @@ function createWorld() {
   return { hub, agent, asked, serving, said, heard, held, play, settle, isPrefix };
 }
 
+/** What ended parked is unparked once, after that, and nothing else is; when the link is gone all of it is. */
+function expectUnparkedOnce({ effects }: End): void {
+  const waiting = new Set<string>();
+  for (const effect of effects) {
+    if (effect.type === "over" && effect.parked === true) waiting.add(effect.id);
+    if (effect.type === "unparked") expect(waiting.delete(effect.id)).toBe(true);
+  }
+  expect(waiting.size).toBe(0);
+}
+
 test("whatever the order of things, every turn ends once on both sides, complete and in order", () => {
   let everHeld = 0;
+  let everGivenUp = 0;
   fc.assert(
     fc.property(fc.array(anyMove, { maxLength: 120, size: "max" }), (moves) => {
       const world = createWorld();
@@ -192,10 +210,16 @@ test("whatever the order of things, every turn ends once on both sides, complete
       expect([world.hub.link.phase, world.agent.link.phase]).toEqual(["open", "open"]);
       expect(world.hub.link.counters.unknown + world.agent.link.counters.unknown).toBe(0);
       expect(world.held.size).toBe(0);
+      everGivenUp += world.agent.effects.filter(({ type }) => type === "unparked").length;
+      world.hub.step({ type: "closed" });
+      world.agent.step({ type: "closed" });
+      expectUnparkedOnce(world.hub);
+      expectUnparkedOnce(world.agent);
     }),
     { numRuns: 400, includeErrorInReport: true },
   );
   expect(everHeld).toBeGreaterThan(0);
+  expect(everGivenUp).toBeGreaterThan(0);
 });
 
 test("a cut at any moment ends every open turn once on each side and leaves nothing behind", () => {
@@ -215,6 +239,8 @@ test("a cut at any moment ends every open turn once on each side and leaves noth
         }
         for (const id of world.serving) expect(world.agent.ends.get(id)).toHaveLength(1);
         expect([world.hub.link.turns, world.agent.link.turns]).toEqual([0, 0]);
+        expectUnparkedOnce(world.hub);
+        expectUnparkedOnce(world.agent);
       },
     ),
     { numRuns: 300 },

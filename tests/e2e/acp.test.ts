@@ -80,10 +80,14 @@ async function answer(client: OpenAI, content: string, model?: string): Promise<
 }
 
 /** The fake's own lines in the log of the process that runs it. */
-async function told(runner: Mlp, event: string): Promise<{ pid: number; grandchild?: number }> {
+async function told(
+  runner: Mlp,
+  event: string,
+  since = 0,
+): Promise<{ pid: number; grandchild?: number }> {
   const line = await runner.log.until(
     (line) => String(line["line"]).startsWith(`@fake {"event":"${event}"`),
-    { what: `the agent's ${event}` },
+    { what: `the agent's ${event}`, since },
   );
   return JSON.parse(String(line["line"]).slice("@fake ".length)) as { pid: number };
 }
@@ -210,6 +214,21 @@ describe.each(["in process", "as a runner"])("an ACP agent %s", (where) => {
     expect(answered.choices[0]?.message.content).toBe(
       `(see the next message)The user wrote with these results:${seen} ${NONCE}`,
     );
+  });
+
+  test("waiting for the editor it is ended when its session is suspended, and answers when that goes on", async () => {
+    const { home } = provider;
+    const listed = await suite.run(["sessions", "list", "--json"], { home });
+    const { sessions } = JSON.parse(listed.stdout) as { sessions: { session_id: string }[] };
+    const tools = [{ type: "function" as const, function: TOOL }];
+    const asked = await client.chat.completions.create({ ...asking("the weather"), tools });
+    expect(asked.choices[0]?.finish_reason).toBe("tool_calls");
+    const since = runner.log.lines.length;
+    const id = sessions[0]?.session_id ?? "";
+    expect((await suite.run(["sessions", "suspend", id], { home })).stderr).toBe("");
+    await told(runner, "cancel", since);
+    expect((await suite.run(["sessions", "resume", id], { home })).stderr).toBe("");
+    expect(await answer(client, "nonce")).toBe(NONCE);
   });
 
   test("it may not write, and sees nothing of ours", async () => {

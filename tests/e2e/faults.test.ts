@@ -5,7 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createSuite, eventually } from "../support/mlp.ts";
 import type { Mlp } from "../support/mlp.ts";
 import { ask, call, chatBody, openStream, parsed, sseData } from "../support/requests.ts";
-import { startThreeProcesses, untilServed, untilSession } from "../support/topologies.ts";
+import {
+  startThreeProcesses,
+  startTrio,
+  untilServed,
+  untilSession,
+} from "../support/topologies.ts";
 import type { Topology, Trio } from "../support/topologies.ts";
 
 const suite = createSuite();
@@ -175,6 +180,19 @@ test("an agent that is started twice: the second takes over, and each turn of th
   await untilServed(serve, "rehearsal");
   await expectService(serve, `${topology.prompts.nonce} After the take-over.`);
   await second.log.until(({ msg }) => msg === "rehearsal turn ended", { what: "that it answered" });
+});
+
+test("an agent that died before its approval answers when it is started again, without another one", async () => {
+  const { bridge, agent, serve, agentId, agentArgs } = await startTrio(suite, { approved: false });
+  const sessionId = await untilSession(agent, "pending");
+  await agent.kill9();
+  const { home } = bridge;
+  const approved = await suite.run(["sessions", "approve", agentId, "--yes"], { home });
+  expect([approved.code, approved.stderr]).toEqual([0, ""]);
+  const again = await suite.start(agentArgs, { home: agent.home });
+  expect(await untilSession(again, "active")).toBe(sessionId);
+  await untilServed(serve, "rehearsal");
+  expect(await recordedSessions(bridge)).toHaveLength(1);
 });
 
 describe("SIGTERM", () => {

@@ -311,6 +311,16 @@ describe("an answer with a stop sequence", () => {
     expect(late.signals[0]?.aborted).toBe(true);
   });
 
+  test("lets an agent that waits parked hear that nobody comes back, after the answer", async () => {
+    const call: TurnEvent = { type: "tool-call-start", id: "c1", name: "read" };
+    const parked: FinishEvent = { type: "finish", reason: "tool_calls", parked: true };
+    const { events, signals, client } = setUp([[text("one"), call, parked]], { parameters });
+    expect((await all(events())).at(-1)).toEqual(parked);
+    expect(signals[0]?.aborted).toBe(false);
+    client.abort(new Error("nobody comes"));
+    expect(signals[0]?.reason).toMatchObject({ message: "nobody comes" });
+  });
+
   test("is JSON up to there, where both are asked for", async () => {
     const { events, turns } = setUp([says(`${GOOD}END{`)], { parameters, responseFormat: SCHEMA });
     expect(await all(events())).toEqual([text(GOOD), { ...FINISH, stopSequence: "END" }]);

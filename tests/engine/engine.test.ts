@@ -352,6 +352,22 @@ describe("before an agent starts", () => {
     expect(turns).toHaveLength(1);
   });
 
+  test("a retry of what broke before its agent started is tried anew, and waits for nothing", async () => {
+    let broken = true;
+    const { engine, turns } = setUp(
+      () => says("now"),
+      {},
+      () => (broken ? Promise.reject(new TypeError("a bug")) : Promise.resolve()),
+    );
+    await expect(engine.admit(chat(), caller({ fingerprint: "same" }), never)).rejects.toThrow(
+      TypeError,
+    );
+    broken = false;
+    const retry = caller({ fingerprint: "same", retryCount: 1 });
+    expect((await (await engine.admit(chat(), retry, never)).run()).outcome).toBe("done");
+    expect(turns).toHaveLength(1);
+  }, 1_000);
+
   test("a retry whose client goes away while it reads the answer ends", async () => {
     const { engine } = setUp(() => says("once"));
     await (await engine.admit(chat(), caller({ fingerprint: "same" }), never)).run();

@@ -66,6 +66,53 @@ describe("a parked turn", () => {
   });
 });
 
+describe("parked turns whose agent names its calls alike", () => {
+  test("are told apart by their keys", () => {
+    const abandoned: string[] = [];
+    const parked = createParkedTurns(8);
+    parked.park(turn("a", abandoned, { callIds: ["call_1"] }));
+    parked.park(turn("b", abandoned, { callIds: ["call_1"], keyId: "key_2" }));
+    const results = {
+      ...brings(),
+      messages: [{ ...brings("x").messages[0]!, toolCallId: "call_1" }],
+    };
+    expect(parked.claim(results, MINE)?.turn.turnId).toBe("a");
+    expect(parked.claim(results, { ...MINE, keyId: "key_2" })?.turn.turnId).toBe("b");
+    expect(abandoned).toEqual([]);
+  });
+
+  test("of one key are given up, and never get each other's results, nor does one that comes later", () => {
+    const abandoned: string[] = [];
+    const parked = createParkedTurns(8);
+    parked.park(turn("x", abandoned));
+    parked.park(turn("a", abandoned, { callIds: ["call_1", "call_2"] }));
+    parked.park(turn("b", abandoned, { callIds: ["call_1"] }));
+    expect(abandoned).toEqual(["a: parked_turn_unknown", "b: parked_turn_unknown"]);
+    parked.park(turn("c", abandoned, { callIds: ["call_1"] }));
+    expect(abandoned.at(-1)).toBe("c: parked_turn_unknown");
+    const results = {
+      ...brings(),
+      messages: [{ ...brings("x").messages[0]!, toolCallId: "call_1" }],
+    };
+    expect(parked.claim(results, MINE)).toBeUndefined();
+    expect(parked.claim(brings("x"), MINE)?.turn.turnId).toBe("x");
+    expect(parked.size).toBe(0);
+  });
+
+  test("may wait one after the other under one name, and the same one twice", () => {
+    const abandoned: string[] = [];
+    const parked = createParkedTurns(8);
+    for (const name of ["a", "b"]) {
+      parked.park(turn(name, abandoned, { callIds: ["call_x"] }));
+      const claim = parked.claim(brings("x"), MINE);
+      if (claim === undefined) throw new Error("nothing was claimed");
+      parked.park(claim.turn);
+      expect(parked.claim(brings("x"), MINE)?.turn.turnId).toBe(name);
+    }
+    expect(abandoned).toEqual([]);
+  });
+});
+
 const CALLED: Message = {
   role: "assistant",
   content: [],

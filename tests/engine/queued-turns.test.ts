@@ -417,6 +417,7 @@ function setUpParked(sessions: Session[] = [aSession()]) {
   const agent: Agent = {
     info: { agentId: "a1", label: "", connector: "test", models: [], requestedScopes: [] },
     run: async function* (turn, signal): AsyncGenerator<TurnEvent> {
+      if (signal.aborted) throw signal.reason;
       if (turn.request.kind === "resume") {
         resumed.push(turn.request.resumes);
         yield { type: "text-delta", text: "thanks" };
@@ -500,6 +501,28 @@ describe("a parked turn's results", () => {
     expect(anew.sessionId).toBe("s2");
     expect(await anew.run()).toMatchObject({ outcome: "done", result: { text: "done" } });
     expect(resumed).toEqual([]);
+  });
+
+  test("are taken another time when their client hung up before the agent heard of them", async () => {
+    const { engine, resumed, abandoned } = setUpParked();
+    const parked = await engine.admit(CHAT, caller(), never);
+    await parked.run();
+    const client = new AbortController();
+    const brought = await engine.admit(RESULTS, caller(), client.signal);
+    client.abort();
+    expect(await brought.run()).toMatchObject({ outcome: "client_cancelled" });
+    expect([resumed, abandoned]).toEqual([[], []]);
+    await (await engine.admit(RESULTS, caller(), never)).run();
+    expect(resumed).toEqual([parked.id]);
+  });
+
+  test("are not waited for where the session ended with the turn that would wait", async () => {
+    const sessions = [aSession()];
+    const { engine, abandoned } = setUpParked(sessions);
+    const last = await engine.admit(CHAT, caller(), never);
+    sessions[0] = aSession({ status: "exhausted" });
+    expect(await last.run()).toMatchObject({ outcome: "done" });
+    expect(abandoned).toEqual([last.id]);
   });
 
   test("never leave the session that their client insists on", async () => {

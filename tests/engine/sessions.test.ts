@@ -292,6 +292,35 @@ describe("a turn", () => {
     expect(await codeOf(hold(house, id))).toBe("none");
   });
 
+  test("whose grant stops while it is counted does not count, here and in the store", async () => {
+    const house = await openHouse();
+    const { id } = await activeSession(house, { maxRequests: 1 });
+    const release = house.store.hold();
+    const asking = codeOf(hold(house, id));
+    await endOfMoment();
+    const suspending = house.sessions.suspend(id);
+    release();
+    await suspending;
+    expect(await asking).toBe("session_suspended");
+    await house.sessions.resume(id);
+    expect(house.sessions.get(id)).toMatchObject({ status: "active", requestCount: 0 });
+    expect(await codeOf(hold(house, id))).toBe("none");
+    await house.sessions.close();
+    expect(house.store.records.get(id)?.requestCount).toBe(1);
+  });
+
+  test("that is given back last leaves a session exhausted whose tokens the others have spent", async () => {
+    const house = await openHouse();
+    const { id } = await activeSession(house, { maxTokens: 40, maxRequests: null });
+    const [first, second] = [await hold(house, id), await hold(house, id)];
+    first.settle(USAGE);
+    expect(house.sessions.get(id)?.status).toBe("active");
+    second.refund();
+    expect(house.sessions.get(id)).toMatchObject({ status: "exhausted", requestCount: 1 });
+    await house.sessions.close();
+    expect(house.store.records.get(id)).toMatchObject({ status: "exhausted", requestCount: 1 });
+  });
+
   test("that cannot be counted is not admitted, and is given back", async () => {
     const house = await openHouse();
     const { id } = await activeSession(house, { maxRequests: 1 });
