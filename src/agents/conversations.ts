@@ -26,6 +26,29 @@ export interface ConversationsOptions<T> {
   readonly onDrop: (value: T) => void;
 }
 
+/** What is said in answer, as `keep` takes it. */
+export interface Said {
+  add(text: string): void;
+  /** `undefined`: too long to be remembered. An agent may go on for as long as its turn lasts. */
+  readonly text: string | undefined;
+}
+
+/** In UTF-16 code units. */
+const LONGEST_ANSWER = 4 * 1024 * 1024;
+
+export function createSaid(longest = LONGEST_ANSWER): Said {
+  let text: string | undefined = "";
+  return {
+    add: (more) => {
+      if (text === undefined) return;
+      text = text.length + more.length > longest ? undefined : text + more;
+    },
+    get text() {
+      return text;
+    },
+  };
+}
+
 /** Whose conversation it is: what an agent came to know for one client is not for another who says the same. */
 export function holderOf({ sessionId, owner = "" }: Pick<Turn, "sessionId" | "owner">): string {
   return JSON.stringify([sessionId, owner]);

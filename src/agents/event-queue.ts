@@ -53,7 +53,9 @@ export function createEventQueue(most: number): EventQueue {
     if (whole === "") return;
     size += whole.length;
     if (size > most) {
-      return end(new AppError("agent_error", "The answer was read too slowly to be kept waiting."));
+      return end(
+        new AppError("agent_error", "The agent answered faster than its answer could be read."),
+      );
     }
     add({ type: delta.type, text: whole });
   }

@@ -9,6 +9,8 @@ export interface RunFile {
   readonly bridge: string | null;
   /** Where this server's control routes are. */
   readonly control: string;
+  /** Whether it keeps sessions that its control routes decide about: a hub does, and a provider of foreign bridges. */
+  readonly sessions: boolean;
 }
 
 /** Answers with the way to take the file away again. */

@@ -19,6 +19,7 @@ export function startBridge(settings: StartSettings): Promise<Running> {
       agent: null,
       found: {
         kind: "bridge",
+        sessions: true,
         control: addressOf("http", base.config.bridge.host, listening.port),
       },
       notes: {

@@ -29,7 +29,7 @@ export function startServe(settings: StartSettings): Promise<Running> {
       api,
       bridge: bridges.url,
       agent: null,
-      found: { kind: "serve", control: api },
+      found: { kind: "serve", control: api, sessions: administration !== undefined },
       notes: {
         chosenAgent: { spec: "none", why: `agents join the bridge at ${bridges.shown}` },
         foundUnsupported: [],

@@ -39,7 +39,7 @@ export function startUp(
       api,
       bridge: addressOf("ws", config.bridge.host, bridge.listening.port),
       agent: notes.chosenAgent.spec,
-      found: { kind: "up", control: api },
+      found: { kind: "up", control: api, sessions: true },
       notes: { ...notes, ...place.keyNotes },
     };
   });

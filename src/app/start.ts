@@ -3,6 +3,7 @@
 
 import type { Config } from "../config/schema.ts";
 import { leaveRunFile } from "./run-file.ts";
+import type { RunFile } from "./run-file.ts";
 import { createShutdown } from "./shutdown.ts";
 import type { Shutdown } from "./shutdown.ts";
 import { createSystem } from "./system.ts";
@@ -19,8 +20,8 @@ export interface Base extends StartSettings {
 }
 
 export interface Started extends Pick<Ready, "api" | "bridge" | "agent"> {
-  /** The server's kind and where its control routes are; absent for what client commands do not look for. */
-  readonly found?: { readonly kind: "up" | "serve" | "bridge"; readonly control: string };
+  /** For client commands; absent for what they do not look for. */
+  readonly found?: Pick<RunFile, "kind" | "control" | "sessions">;
   readonly notes: StartNotes;
   /** Resolves when something inside ends the server. */
   readonly failed?: Promise<Error>;

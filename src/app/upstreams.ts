@@ -51,8 +51,9 @@ function settingsOf(
 
 function keyOf(variable: string, env: AgentDeps["env"]): string {
   const key = env[variable]?.trim() ?? "";
-  if (key !== "") return key;
-  throw new AppError("invalid_request", `agents: the variable ${variable} is not set`);
+  if (isKey(key)) return key;
+  const problem = key === "" ? "is not set" : "does not hold a key and nothing else";
+  throw new AppError("invalid_request", `agents: the variable ${variable} ${problem}`);
 }
 
 /** Keys in files are often renewed by somebody else. While there is none in the file, the last one goes on. */
@@ -79,7 +80,11 @@ function keyOfFile(path: string): string {
   } catch (cause) {
     throw new AppError("invalid_request", `agents: the key in ${path} cannot be read`, { cause });
   }
-  // A header is one line of visible characters: what holds anything else is no key.
-  if (key.length <= MAX_KEY && /^[\x21-\x7e]+$/.test(key)) return key;
+  if (isKey(key)) return key;
   throw new AppError("invalid_request", `agents: ${path} does not hold a key and nothing else`);
+}
+
+/** A header is one line of visible characters: what holds anything else is no key. */
+function isKey(text: string): boolean {
+  return text.length <= MAX_KEY && /^[\x21-\x7e]+$/.test(text);
 }

@@ -21,6 +21,8 @@ const RunFile = Type.Object(
     api: address,
     bridge: address,
     control: address,
+    /** Absent in what earlier versions left. */
+    sessions: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: true },
 );
@@ -29,11 +31,12 @@ export type RunFile = Static<typeof RunFile>;
 /** What the caller wants of a server. Sessions live with the hub, client keys with the provider. */
 export type Need = "api" | "sessions" | "keys" | "health";
 
-const KINDS: Readonly<Record<Need, readonly string[]>> = {
-  api: ["up", "serve"],
-  sessions: ["up", "bridge"],
-  keys: ["up", "serve"],
-  health: ["up", "serve", "bridge"],
+/** Which kinds can give it. Of the groups the first counts that has a server: a provider's health has its link in it. */
+const KINDS: Readonly<Record<Need, readonly (readonly string[])[]>> = {
+  api: [["up", "serve"]],
+  sessions: [["up", "bridge"]],
+  keys: [["up", "serve"]],
+  health: [["up", "serve"], ["bridge"]],
 };
 
 /** No server runs here, and none was named. */
@@ -46,11 +49,16 @@ export function findServer(
   { paths }: Pick<CliContext, "paths">,
 ): string {
   if (url !== undefined) return checkUrl(url);
-  const addresses = readRunFiles(paths.run)
-    .filter((file) => KINDS[need].includes(file.kind))
-    .map((file) => (need === "api" ? file.api : (file.control ?? file.api)))
-    .filter((address) => address !== null);
-  const [first, ...others] = [...new Set(addresses.map((address) => checkUrl(address)))].toSorted();
+  const running = readRunFiles(paths.run);
+  const found = KINDS[need]
+    .map((kinds) => running.filter((file) => kinds.includes(file.kind) || isHub(file, need)))
+    .find((group) => group.length > 0);
+  const byAddress = new Map<string, string>();
+  for (const file of found ?? []) {
+    const address = need === "api" ? file.api : (file.control ?? file.api);
+    if (address !== null) byAddress.set(checkUrl(address), file.kind);
+  }
+  const [first, ...others] = [...byAddress.keys()].toSorted();
   if (first === undefined) {
     const what = need === "sessions" ? "`mlp up` or `mlp bridge`" : "`mlp up` or `mlp serve`";
     throw new NoServerError(
@@ -58,11 +66,15 @@ export function findServer(
     );
   }
   if (others.length > 0) {
-    throw new CommandError(
-      `several servers are running; choose with --url: ${[first, ...others].join(", ")}`,
-    );
+    const all = [first, ...others].map((address) => `${address} (mlp ${byAddress.get(address)})`);
+    throw new CommandError(`several servers are running; choose with --url: ${all.join(", ")}`);
   }
   return first;
+}
+
+/** A provider that dials foreign bridges keeps their sessions: nobody else has a record of them. */
+function isHub({ sessions }: RunFile, need: Need): boolean {
+  return need === "sessions" && sessions === true;
 }
 
 /** What the servers left that run now. */

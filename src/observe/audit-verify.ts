@@ -29,6 +29,7 @@ export interface Verification {
 
 const CHUNK_BYTES = 1_048_576;
 const LINE_FEED = 10;
+const CUT_SHORT = "is cut short";
 
 /** @throws the system's error when a file cannot be read */
 export async function verifyAudit(file: string): Promise<Verification> {
@@ -37,7 +38,7 @@ export async function verifyAudit(file: string): Promise<Verification> {
   const chain = createChainCheck();
   try {
     let firstBad: BadRecord | undefined;
-    for (const part of parts) firstBad ??= await verifyPart(chain, part);
+    for (const part of parts) firstBad ??= await verifyPart(chain, part, part === parts.at(-1));
     firstBad ??= chain.end();
     return {
       ok: firstBad === undefined,
@@ -53,6 +54,7 @@ export async function verifyAudit(file: string): Promise<Verification> {
 async function verifyPart(
   chain: ChainCheck,
   { path: file, descriptor }: AuditPart,
+  isNewest: boolean,
 ): Promise<BadRecord | undefined> {
   let line = 0;
   let rest: Uint8Array = new Uint8Array(0);
@@ -70,7 +72,9 @@ async function verifyPart(
     if (rest.length > LONGEST_LINE_BYTES) break;
   }
   if (rest.length === 0) return undefined;
-  const why = "is cut short; the next start of the server sets such a line aside";
+  const why = isNewest
+    ? `${CUT_SHORT}; the next start of the server sets such a line aside`
+    : CUT_SHORT;
   return { file, line: line + 1, why: rest.length > LONGEST_LINE_BYTES ? "is no record" : why };
 }
 

@@ -2,7 +2,7 @@
 // whose, turns over the right bridge, and what health says.
 
 import { afterEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startServe } from "../../src/app/start-serve.ts";
@@ -257,5 +257,18 @@ describe("several bridges", () => {
     expect(first).toMatchObject({ name: "lab", dialect: "flat", status: "connected" });
     expect(second).toMatchObject({ name: "away", dialect: "nested", messages_received: 0 });
     expect(["connecting", "disconnected"]).toContain(second.status);
+  });
+});
+
+describe("what it leaves for client commands", () => {
+  test.each([
+    ["flat", "", true],
+    ["mlp", ", token: a-token-of-sixteen-characters", false],
+  ])("of a bridge that speaks %s says whether sessions are kept here", async (form, more, kept) => {
+    const home = newHome();
+    await serve(`    - {name: one, url: "ws://127.0.0.1:1", dialect: ${form}${more}}\n`, home);
+    const [file = ""] = readdirSync(join(home, "run"));
+    const left = JSON.parse(readFileSync(join(home, "run", file), "utf8"));
+    expect(left).toMatchObject({ kind: "serve", sessions: kept });
   });
 });

@@ -78,6 +78,14 @@ test("a variable that is not set is named, and nothing is asked without the key"
   expect(server.modelRequests).toHaveLength(before);
 });
 
+test("a variable that holds no key is named, and not quoted", async () => {
+  for (const key of ["sk-secret\u20ac", "sk-secret one"]) {
+    const error = (await rejectionOf(open({ KEY: key }, { apiKeyEnv: "KEY" }))) as Error;
+    expect(error).toMatchObject({ code: "invalid_request" });
+    expect(error.message).toBe("agents: the variable KEY does not hold a key and nothing else");
+  }
+});
+
 test.each([
   ["that is not there", undefined],
   ["that is empty", "\n"],

@@ -142,6 +142,13 @@ describe("verify", () => {
     });
   });
 
+  test("promises to set a cut line aside only where that is done: in the file that is written", async () => {
+    const [oldest = ""] = await write();
+    writeFileSync(oldest, readFileSync(oldest).subarray(0, -5));
+    const { firstBad } = await verifyAudit(house.file);
+    expect(firstBad).toMatchObject({ file: oldest, why: "is cut short" });
+  });
+
   test("is right while another process writes and rotates", async () => {
     const child = join(import.meta.dir, "audit-child.ts");
     const writer = Bun.spawn(["bun", child, house.file, "100000"], { stdout: "pipe" });

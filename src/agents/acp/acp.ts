@@ -18,7 +18,7 @@ import { closeSession, openSession, prepareSession, reopenSession } from "./sess
 import { runPrompt } from "./turn.ts";
 import type { VendorAnswers } from "./vendor.ts";
 import type { Workspace } from "../process/workspace.ts";
-import { createConversations, holderOf } from "../conversations.ts";
+import { createConversations, createSaid, holderOf } from "../conversations.ts";
 import { programName } from "../process/program-name.ts";
 import type { McpServer, ToolRunner } from "../tool-runner.ts";
 
@@ -184,30 +184,31 @@ export function createAcp(options: AcpOptions): Acp {
     refuse(request.kind);
     const process = await orAbort(host.get(), signal);
     host.begin(process);
+    const said = createSaid();
     let session: AcpSession | undefined;
-    let answer: string | undefined;
+    let hasAnswered = false;
     try {
       const found = await place(process, turn, servers, signal);
       ({ session } = found);
       const prompt = toPrompt(found.messages, process.abilities.takesImages);
       await orAbort(prepareSession(session, request.model, scopes), signal);
-      let text = "";
       for await (const event of runPrompt(
         { session, prompt, scopes, servers, signal },
         promptDeps,
       )) {
-        if (event.type === "text-delta") text += event.text;
-        if (event.type === "finish") answer = text;
+        if (event.type === "text-delta") said.add(event.text);
+        hasAnswered = event.type === "finish";
         yield event;
       }
     } finally {
-      const isKept = answer !== undefined && servers.length === 0 && request.kind === "chat";
+      const isKept = hasAnswered && servers.length === 0 && request.kind === "chat";
+      const answer = isKept ? said.text : undefined;
       if (session !== undefined) {
-        if (isKept) conversations.keep(holderOf(turn), messagesOf(turn), answer ?? "", session);
-        else closeSession(session);
+        if (answer === undefined) closeSession(session);
+        else conversations.keep(holderOf(turn), messagesOf(turn), answer, session);
       }
-      host.end(process, answer !== undefined);
-      if (answer !== undefined && servers.length === 0) replenish(process);
+      host.end(process, hasAnswered);
+      if (hasAnswered && servers.length === 0) replenish(process);
     }
   }
 

@@ -3,14 +3,17 @@
 //
 // Updates are taken off the stream before the SDK sees them. It hands notifications on by themselves, so that the answer
 // that ends a turn could overtake the turn's last words; and it checks them against its schema, which newer agents outgrow.
+// Requests are checked here for the same reason: one more kind of option is no reason to leave a permission unanswered.
 
 import { AppError } from "../../core/error.ts";
 import { isJsonObject } from "../../core/json.ts";
 import type { Clock, Log } from "../../core/ports.ts";
 import type { AcpErrors } from "./errors.ts";
+import { openMessages } from "./messages.ts";
 import type { PermissionOutcome } from "./permission.ts";
 import type { VendorAnswers } from "./vendor.ts";
 import type { Child } from "../process/child.ts";
+import { within } from "../within.ts";
 
 /** What a session hears while a turn runs in it. */
 export interface AcpListener {
@@ -40,8 +43,11 @@ export interface AcpLinkOptions {
 }
 
 const UPDATE = "session/update";
+const PERMISSION = "session/request_permission";
 const PROMPT = "session/prompt";
-const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+/** After its exit, in milliseconds. */
+const DRAIN_MS = 500;
+const CANCELLED: PermissionOutcome = { outcome: "cancelled" };
 
 export async function openAcpLink(options: AcpLinkOptions): Promise<AcpLink> {
   const { child, clock, log, errors, answers } = options;
@@ -51,40 +57,38 @@ export async function openAcpLink(options: AcpLinkOptions): Promise<AcpLink> {
   let isOpen = true;
   let hadPrompt = false;
 
-  function hear(params: unknown): void {
-    if (!isJsonObject(params) || typeof params["sessionId"] !== "string") return;
-    listeners.get(params["sessionId"])?.update(params["update"]);
+  function hear(method: string, params: unknown): boolean {
+    if (method !== UPDATE) return false;
+    if (isJsonObject(params)) listenerOf(params)?.update(params["update"]);
+    return true;
   }
 
-  const { readable, writable } = sdk.ndJsonStream(child.input, child.output, {
-    maxMessageBytes: MAX_MESSAGE_BYTES,
-  });
-  type Message = typeof readable extends ReadableStream<infer M> ? M : never;
-  const updates = new TransformStream<Message, Message>({
-    transform(message, controller) {
-      if ("method" in message && message.method === UPDATE) hear(message.params);
-      else controller.enqueue(message);
-    },
-  });
+  function permit(params: unknown): { readonly outcome: PermissionOutcome } {
+    const { toolCall, options, ...asked } = isJsonObject(params) ? params : {};
+    return { outcome: listenerOf(asked)?.permission({ toolCall, options }) ?? CANCELLED };
+  }
+
+  function listenerOf({ sessionId }: Readonly<Record<string, unknown>>): AcpListener | undefined {
+    return typeof sessionId === "string" ? listeners.get(sessionId) : undefined;
+  }
+
   const connection = sdk
     .client({ name: "mlp" })
-    .onRequest(sdk.methods.client.session.requestPermission, ({ params }) => {
-      const { sessionId, toolCall, options } = params;
-      const outcome = listeners.get(sessionId)?.permission({ toolCall, options });
-      return { outcome: outcome ?? { outcome: "cancelled" } };
-    })
     .onRequest("*", ({ method, params }) => {
+      if (method === PERMISSION) return permit(params);
       const answer = Object.hasOwn(answers, method) ? answers[method] : undefined;
       log.debug({ method, known: answer !== undefined }, "agent asked its client");
       if (answer === undefined) throw sdk.RequestError.methodNotFound(method);
       return answer(params);
     })
     .onNotification("*", () => undefined)
-    .connect({ readable: readable.pipeThrough(updates), writable });
+    .connect(openMessages({ child, clock, log, take: hear }));
 
   // Whichever ends first ends the other: half an agent is none.
-  const gone = child.exited.then((code) => {
+  const gone = child.exited.then(async (code) => {
     isOpen = false;
+    // Its last words may still be on their way; what it left behind, in a group of its own, may hold its pipe open.
+    await within(connection.closed, DRAIN_MS, clock);
     connection.close();
     return code;
   });

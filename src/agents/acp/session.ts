@@ -131,11 +131,11 @@ async function set(
   return currentOf(answer, configId) ?? value;
 }
 
-/** What an update says of the session's mode; `undefined`: nothing. */
-export function modeOf({ modes }: AcpSession, update: unknown): string | undefined {
-  if (modes === undefined || modes.by === "method" || !isJsonObject(update)) return undefined;
+/** What an update says of the session's model or mode; `undefined`: nothing. */
+export function chosenOf(choice: AcpChoice | undefined, update: unknown): string | undefined {
+  if (choice === undefined || choice.by === "method" || !isJsonObject(update)) return undefined;
   if (update["sessionUpdate"] !== "config_option_update") return undefined;
-  return currentOf(update, modes.by.configId);
+  return currentOf(update, choice.by.configId);
 }
 
 /** Lets the agent forget it, if it can. */

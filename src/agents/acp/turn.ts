@@ -16,11 +16,12 @@ import {
   toolCallOf,
 } from "./permission.ts";
 import type { AcpBlock } from "./prompt.ts";
-import { type AcpSession, modeOf } from "./session.ts";
+import { type AcpSession, chosenOf } from "./session.ts";
 import { decodeUpdate, short } from "./updates.ts";
 import { usageOfAnswer } from "./usage.ts";
 import type { EventQueue } from "../event-queue.ts";
 import { createEventQueue } from "../event-queue.ts";
+import { within } from "../within.ts";
 
 export interface AcpTurn {
   readonly session: AcpSession;
@@ -59,7 +60,7 @@ export async function* runPrompt(turn: AcpTurn, deps: TurnDeps): AsyncGenerator<
     hearing.cancel();
     if (isSettled || !link.isOpen) return;
     link.notify("session/cancel", { sessionId: session.id });
-    if (!(await within(settled, deps))) deps.onDeaf(session);
+    if (!(await within(settled, deps.cancelMs, deps.clock))) deps.onDeaf(session);
   }
 
   const stop = (): Promise<void> => (stopping ??= cancel());
@@ -93,14 +94,6 @@ export async function* runPrompt(turn: AcpTurn, deps: TurnDeps): AsyncGenerator<
     await stop();
     deafen();
   }
-}
-
-async function within(settled: Promise<void>, { clock, cancelMs }: TurnDeps): Promise<boolean> {
-  const late = Promise.withResolvers<false>();
-  const cancel = clock.timer(cancelMs, () => late.resolve(false));
-  const isInTime = await Promise.race([settled.then(() => true), late.promise]);
-  cancel();
-  return isInTime;
 }
 
 interface TurnListener extends AcpListener {
@@ -151,7 +144,8 @@ function listener(
   return {
     update: (update) => {
       const news = decodeUpdate(update, view);
-      session.mode = news.mode ?? modeOf(session, update) ?? session.mode;
+      session.mode = news.mode ?? chosenOf(session.modes, update) ?? session.mode;
+      session.model = chosenOf(session.models, update) ?? session.model;
       if (news.usage !== undefined) ({ usage } = news);
       if (news.text !== undefined) {
         queue.push({ type: "text-delta", text: news.text });

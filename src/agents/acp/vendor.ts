@@ -17,4 +17,6 @@ export const VENDOR_ANSWERS: VendorAnswers = {
   "cursor/task": () => ({}),
   "cursor/generate_image": () => ({}),
   "elicitation/create": () => ({ action: "decline" }),
+  // A notification, by the protocol.
+  "session/update": () => ({}),
 };

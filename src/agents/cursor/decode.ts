@@ -40,6 +40,8 @@ export function createCursorDecoder(): CursorDecoder {
   let hasBegun = false;
 
   function line(text: string): readonly TurnEvent[] {
+    // What follows a result is nobody's, whether it comes in one piece with it or not.
+    if (result !== undefined) return [];
     const event = parseJson(text);
     if (isJsonObject(event) && typeof event["type"] === "string") return decode(event);
     complaints.push(text.trim().slice(0, MAX_COMPLAINT_LENGTH));

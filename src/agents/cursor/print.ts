@@ -18,6 +18,7 @@ import type { CursorDecoder } from "./decode.ts";
 import { cursorFailure } from "./errors.ts";
 import { createSlots } from "./slots.ts";
 import type { ToolRunner } from "../tool-runner.ts";
+import { breathe, within } from "../within.ts";
 
 export interface CursorPrintOptions {
   /** Path of `cursor-agent`. */
@@ -48,6 +49,8 @@ const MOST_CONVERSATIONS = 500;
 const MAX_LINE_LENGTH = 8 * 1024 * 1024;
 /** After its result it still writes down the conversation; some builds then never end. */
 const LINGER_MS = 2_000;
+/** How long what it wrote before its end may take to come: what it left behind, in a group of its own, may hold its pipes. */
+const DRAIN_MS = 500;
 /** A conversation's name comes from the process and goes onto its command line again. */
 const CHAT_ID = /^\w[\w-]{0,127}$/;
 
@@ -107,10 +110,7 @@ export function createCursorPrint(options: CursorPrintOptions): CursorPrint {
 
   /** Lets a process that has answered end by itself, for a moment. */
   async function letEnd(child: Child): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const cancel = clock.timer(LINGER_MS, late.resolve);
-    await Promise.race([child.exited, late.promise]);
-    cancel();
+    await within(child.exited, LINGER_MS, clock);
     await child.end();
   }
 
@@ -124,7 +124,7 @@ export function createCursorPrint(options: CursorPrintOptions): CursorPrint {
     let isComplete = false;
     try {
       void ask(child, asked.prompt);
-      for await (const event of read(child, decoder, signal)) {
+      for await (const event of read({ child, decoder, signal, clock })) {
         if (event.type === "text-delta") text += event.text;
         isComplete = event.type === "finish";
         if (isComplete) keep(asked, decoder.chatId, text);
@@ -163,15 +163,20 @@ export function createCursorPrint(options: CursorPrintOptions): CursorPrint {
   return { run, takesServers: () => false, close } satisfies CursorPrint;
 }
 
+interface Reading {
+  readonly child: Child;
+  readonly decoder: CursorDecoder;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+}
+
 /** The events up to the finish. Throws what the process' end without one means. */
-async function* read(
-  child: Child,
-  decoder: CursorDecoder,
-  signal: AbortSignal,
-): AsyncGenerator<TurnEvent> {
+async function* read({ child, decoder, signal, clock }: Reading): AsyncGenerator<TurnEvent> {
   const utf8 = createUtf8Decoder();
   const lines = createNdjsonDecoder({ maxLength: MAX_LINE_LENGTH });
   const reader = child.output.getReader();
+  const leave = (): void => void reader.cancel().catch(() => undefined);
+  void child.exited.then(() => clock.timer(DRAIN_MS, leave));
   try {
     while (decoder.result === undefined) {
       const { done, value } = await orAbort(reader.read(), signal);
@@ -180,22 +185,23 @@ async function* read(
         : lines.push(utf8.push(value));
       for (const line of complete) yield* decoder.line(line);
       if (done) break;
+      await breathe(clock);
     }
   } finally {
     // What follows a result is nobody's; the pipe must not fill up.
-    void drain(reader);
+    void drain(reader, clock);
   }
   if (decoder.result?.isError === false) return yield* decoder.end();
-  const exitCode = await orAbort(exitCodeOf(child, decoder.result !== undefined), signal);
+  const exitCode = await orAbort(exitCodeOf(child, decoder, clock), signal);
   const words = [decoder.result?.text ?? "", ...decoder.complaints, ...child.lastWords()];
   throw cursorFailure({ words: words.filter(isForPeople), exitCode });
 }
 
 /** A process that said that it failed need not end for it. Its last words may come after its end. */
-async function exitCodeOf(child: Child, hasFailed: boolean): Promise<number> {
-  if (hasFailed) return 1;
+async function exitCodeOf(child: Child, { result }: CursorDecoder, clock: Clock): Promise<number> {
+  if (result !== undefined) return 1;
   const exitCode = await child.exited;
-  await child.saidAll;
+  await within(child.saidAll, DRAIN_MS, clock);
   return exitCode;
 }
 
@@ -204,9 +210,9 @@ interface Readable {
   read(): Promise<{ readonly done: boolean }>;
 }
 
-async function drain(reader: Readable): Promise<void> {
+async function drain(reader: Readable, clock: Clock): Promise<void> {
   try {
-    while (!(await reader.read()).done);
+    while (!(await reader.read()).done) await breathe(clock);
   } catch {
     // It is gone.
   }

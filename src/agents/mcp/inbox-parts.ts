@@ -58,8 +58,8 @@ export interface OpenRequest {
   readonly answer: Answer;
   /** Whether there is something of the answer. */
   begun: boolean;
-  /** How many tool calls it has so far. */
-  calls: number;
+  /** The ids of the tool calls that it has so far. */
+  readonly calls: Set<string>;
 }
 
 export type End = "answered" | "cancelled" | "lost";
@@ -92,7 +92,7 @@ export function newTicket(id: string, asked: Asked): Ticket {
     answer: createAnswer(),
     state: "queued",
     begun: false,
-    calls: 0,
+    calls: new Set(),
     handouts: 0,
     stopTimer: () => undefined,
   };

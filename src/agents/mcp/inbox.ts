@@ -127,8 +127,7 @@ export function createInbox(clock: Clock, settings: InboxSettings = INBOX_SETTIN
     onId: (id: string) => void = () => undefined,
   ): AsyncGenerator<TurnEvent> {
     throwIfAborted(signal);
-    if (closed !== undefined) throw closed;
-    if (!isPresent()) throw lostError();
+    if (!isPresent()) throw closed ?? lostError();
     if (open.size >= settings.mostOpen) throw fullError();
     count += 1;
     const ticket = newTicket(`r${count}`, asked);
@@ -136,23 +135,25 @@ export function createInbox(clock: Clock, settings: InboxSettings = INBOX_SETTIN
     queue.push(ticket);
     onId(ticket.id);
     serve();
-    let isDone = false;
+    let why: End = "cancelled";
     try {
       for await (const event of ticket.answer.events(signal)) {
-        isDone = event.type === "finish";
+        if (event.type === "finish") why = "answered";
         yield event;
       }
+    } catch (error) {
+      // Declined: the chat knows.
+      if (!signal.aborted) why = "answered";
+      throw error;
     } finally {
-      end(ticket, isDone ? "answered" : "cancelled");
+      end(ticket, why);
     }
   }
 
   async function wait(ms: number, signal: AbortSignal): Promise<News> {
     attendance.touch();
     if (closed !== undefined) return { type: "stop" };
-    const there = next();
-    if (there !== undefined) return there;
-    const news = await waitIn(waiters, signal, (leave) => clock.timer(ms, leave));
+    const news = next() ?? (await waitIn(waiters, signal, (leave) => clock.timer(ms, leave)));
     attendance.touch();
     const isIdle = news.type === "idle" && !signal.aborted;
     return isIdle && attendance.isIdleTooLong() ? { type: "stop" } : news;

@@ -83,13 +83,13 @@ function respond(
   }
   request.begun = true;
   // After a tool call there is no place for text: what matters is in the call.
-  if (calls === 0)
+  if (calls.size === 0)
     for (const piece of piecesOf(text)) answer.push({ type: "text-delta", text: piece });
-  const reason: FinishReason = calls > 0 ? "tool_calls" : (told ?? "stop");
+  const reason: FinishReason = calls.size > 0 ? "tool_calls" : (told ?? "stop");
   answer.finish({
     type: "finish",
     reason,
-    ...(calls > 0 && { parked: true }),
+    ...(calls.size > 0 && { parked: true }),
     ...(usage !== undefined && {
       usage: { promptTokens: usage.prompt_tokens, completionTokens: usage.completion_tokens },
     }),
@@ -102,7 +102,7 @@ async function respondChunk(
   { text, kind = "text" }: Static<typeof ChunkArguments>,
 ): Promise<Said> {
   const { answer, calls } = request;
-  if (calls > 0) return wrong("Text comes before tool calls. End the request with respond.");
+  if (calls.size > 0) return wrong("Text comes before tool calls. End the request with respond.");
   if (text === "") return { texts: ["Nothing was sent: the piece is empty."] };
   request.begun = true;
   for (const piece of piecesOf(text)) answer.push({ type: `${kind}-delta`, text: piece });
@@ -126,8 +126,12 @@ function reportCall(
   if (!isJsonObject(parseJson(text === "" ? "{}" : text))) {
     return wrong("arguments: not an object, nor the JSON text of one");
   }
+  // Results are told apart by it.
+  if (request.calls.has(callId)) {
+    return wrong("call_id: another call of this request has it. Leave it out, or choose another.");
+  }
   request.begun = true;
-  request.calls += 1;
+  request.calls.add(callId);
   const { answer } = request;
   answer.push({ type: "tool-call-start", id: callId, name });
   for (const piece of piecesOf(text)) {

@@ -25,6 +25,8 @@ export interface CallSequencer {
 
 interface Call {
   readonly id: string;
+  /** As the server has it; "" where it gave none. */
+  readonly givenId: string;
   name: string;
   arguments: string;
   state: "open" | "held" | "closed";
@@ -54,7 +56,7 @@ export function createCallSequencer({ callId, maxLength }: SequencerOptions): Ca
   function settle(): boolean {
     if (held.length > 0) return false;
     if (open === undefined) return true;
-    if (!isJsonObject(parseJson(open.arguments))) return false;
+    if (!isWhole(open.arguments)) return false;
     open.state = "closed";
     open = undefined;
     return true;
@@ -72,7 +74,14 @@ export function createCallSequencer({ callId, maxLength }: SequencerOptions): Ca
     const unique = id === "" || ids.has(id) ? callId() : id;
     ids.add(unique);
     const state = free ? "open" : "held";
-    const call: Call = { id: unique, name, arguments: "", state, flowing: false };
+    const call: Call = {
+      id: unique,
+      givenId: id,
+      name,
+      arguments: "",
+      state,
+      flowing: false,
+    };
     calls.set(key, call);
     if (!free) {
       held.push(call);
@@ -84,7 +93,6 @@ export function createCallSequencer({ callId, maxLength }: SequencerOptions): Ca
 
   function fragment(fragment: CallFragment): readonly TurnEvent[] {
     const known = calls.get(fragment.key);
-    // Some servers number every call 0 and tell them apart by id.
     const isNew = known === undefined || isAnother(known, fragment);
     const started = isNew ? begin(fragment) : [];
     const call = calls.get(fragment.key);
@@ -117,8 +125,18 @@ export function createCallSequencer({ callId, maxLength }: SequencerOptions): Ca
   };
 }
 
-function isAnother(call: Call, { id, name }: CallFragment): boolean {
-  return id !== "" && id !== call.id && name !== "" && call.name !== "";
+/**
+ * Some servers number every call 0, or not at all, and tell them apart by id; some give no ids either: then another name
+ * begins another call, and so does an object after a whole one.
+ */
+function isAnother(call: Call, { id, name, arguments: text }: CallFragment): boolean {
+  if (name === "" || call.name === "") return false;
+  if (id !== "" && call.givenId !== "") return id !== call.givenId;
+  return name !== call.name || (text.trimStart().startsWith("{") && isWhole(call.arguments));
+}
+
+function isWhole(text: string): boolean {
+  return isJsonObject(parseJson(text));
 }
 
 /**
@@ -141,7 +159,7 @@ function eventsOf(held: TurnEvent | Call): readonly TurnEvent[] {
 
 function check({ name, arguments: text }: Call): void {
   if (name === "") throw agentError("The upstream sent a tool call without a name.");
-  if (["", "null", '""'].includes(text.trim()) || isJsonObject(parseJson(text))) return;
+  if (["", "null", '""'].includes(text.trim()) || isWhole(text)) return;
   throw agentError("The upstream's answer ended within the arguments of a tool call.");
 }
 

@@ -89,14 +89,23 @@ export function createUpstreamErrors(
     silent: (ms) =>
       new AppError("agent_lost", `The upstream at ${origin} said nothing within ${ms / 1_000} s.`),
     inBand: (error) => agentError(`The upstream failed in mid-answer.${quote(error)}`),
-    unreachable: (cause) => new AppError("agent_lost", lostMessage(origin, cause), { cause }),
+    unreachable: (cause) =>
+      UNREADABLE.test(codeOf(cause))
+        ? agentError(`The upstream at ${origin} sent an answer whose compression is broken.`)
+        : new AppError("agent_lost", lostMessage(origin, cause), { cause }),
     senseless: (problem) => agentError(`The upstream at ${origin} ${problem}.`),
   };
 }
 
+/** Bun's names. */
+const UNREADABLE = /^(?:Zlib|Brotli|Zstd)/;
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && "code" in cause ? String(cause.code) : "";
+}
+
 function lostMessage(origin: string, cause: unknown): string {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  return code === "ECONNRESET"
+  return codeOf(cause) === "ECONNRESET"
     ? `The upstream at ${origin} closed the connection before its answer was complete.`
     : `The upstream at ${origin} cannot be reached: check that it is running.`;
 }

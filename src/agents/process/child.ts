@@ -61,7 +61,7 @@ export function startChild(options: ChildOptions): Child {
   );
   const { pid } = child;
   const watch = isWatched ? child.stdio[3] : undefined;
-  const words = readStderr({ output: child.stderr, pid, redact, log });
+  const words = readStderr({ output: child.stderr, pid, redact, clock, log });
   let gone = false;
   let ending: Promise<void> | undefined;
 

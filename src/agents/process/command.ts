@@ -2,6 +2,7 @@
 
 import type { ChildOptions } from "./child.ts";
 import { startChild } from "./child.ts";
+import { breathe, within } from "../within.ts";
 
 export interface CommandRan {
   /** `undefined`: it was still running when its time was up. */
@@ -26,7 +27,7 @@ export async function runCommand(options: CommandOptions): Promise<CommandRan> {
   const child = startChild(options);
   const reader = child.output.getReader();
   const late = Promise.withResolvers<undefined>();
-  const timers = [clock.timer(timeMs, () => late.resolve(undefined))];
+  const cancel = clock.timer(timeMs, () => late.resolve(undefined));
   let output = "";
 
   async function read(): Promise<void> {
@@ -35,6 +36,7 @@ export async function runCommand(options: CommandOptions): Promise<CommandRan> {
       const { done, value } = await reader.read();
       if (done) return;
       output = (output + decoder.decode(value, { stream: true })).slice(0, MOST_CHARACTERS);
+      await breathe(clock);
     }
   }
 
@@ -43,9 +45,7 @@ export async function runCommand(options: CommandOptions): Promise<CommandRan> {
     // The pipe of a group that was ended may break.
     const said = Promise.all([read().catch(() => undefined), child.saidAll]);
     const exitCode = await child.exited;
-    const held = Promise.withResolvers<void>();
-    timers.push(clock.timer(DRAIN_MS, () => held.resolve()));
-    await Promise.race([said, held.promise]);
+    await within(said, DRAIN_MS, clock);
     return exitCode;
   }
 
@@ -54,7 +54,7 @@ export async function runCommand(options: CommandOptions): Promise<CommandRan> {
     return { exitCode, output, words: child.lastWords() };
   } finally {
     await child.end();
-    for (const cancel of timers) cancel();
+    cancel();
     await reader.cancel().catch(() => undefined);
   }
 }

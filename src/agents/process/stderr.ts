@@ -1,7 +1,8 @@
 // What a child says on its error output: each line to the log at debug, the last few kept for an error message.
 // Bounded, whatever the child writes; nothing leaves here that `redact` has not seen.
 
-import type { Log } from "../../core/ports.ts";
+import type { Clock, Log } from "../../core/ports.ts";
+import { breathe } from "../within.ts";
 
 export interface LastWords {
   /** The last lines, oldest first; empty when it said nothing. */
@@ -14,6 +15,7 @@ export interface StderrOptions {
   readonly output: ReadableStream<Uint8Array>;
   readonly pid: number;
   readonly redact: (text: string) => string;
+  readonly clock: Pick<Clock, "soon">;
   readonly log: Log;
 }
 
@@ -22,7 +24,7 @@ const LINES = 12;
 /** Colours and cursor movements. */
 const ESCAPES = /\u001B\[[0-9;?]*[ -/]*[@-~]|[\u0000-\u0008\u000B-\u001F\u007F]/g;
 
-export function readStderr({ output, pid, redact, log }: StderrOptions): LastWords {
+export function readStderr({ output, pid, redact, clock, log }: StderrOptions): LastWords {
   const kept: string[] = [];
 
   function hear(line: string): void {
@@ -41,6 +43,7 @@ export function readStderr({ output, pid, redact, log }: StderrOptions): LastWor
       // A line without an end is cut, not collected.
       rest = (lines.pop() ?? "").slice(0, LINE_CHARACTERS * 2);
       for (const line of lines) hear(line);
+      await breathe(clock);
     }
     hear(rest);
   }

@@ -29,14 +29,14 @@ function toContent(part: Part): CallContent {
     case "image-url":
       // An MCP result has the image itself or none. What the agent does with the address is for the agent to decide.
       return text(`[image: ${part.url}]`);
-    case "image":
-      // Clients of MCP refuse the whole result where one image is no base64.
-      if (isBase64(part.data)) {
-        return { type: "image", data: part.data, mimeType: part.mediaType };
-      }
+    case "image": {
+      // Encoders break lines (RFC 2045 6.8); clients of MCP refuse the whole result where one image is no plain base64.
+      const data = part.data.replaceAll(/\s/g, "");
+      if (isBase64(data)) return { type: "image", data, mimeType: part.mediaType };
       return text(
-        `[${part.mediaType}, ${part.data.length} characters that are no base64: not passed on to this agent]`,
+        `[${part.mediaType}, ${data.length} characters that are no base64: not passed on to this agent]`,
       );
+    }
   }
 }
 

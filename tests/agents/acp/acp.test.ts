@@ -331,6 +331,20 @@ describe("models", () => {
     expect(fake.events("config").map(({ value }) => value)).toEqual(["small"]);
   });
 
+  test("an agent that went over to another by itself is told again which one a conversation has", async () => {
+    const left = { sessionUpdate: "config_option_update", configOptions: [config] };
+    const fake = fakeOf({
+      plays: [{ steps: [{ update: left }, { say: "x" }] }],
+      session: { configOptions: [config] },
+    });
+    const first = chatRequest("one", { model: "small" });
+    await ask(fake, first);
+    const answer = { role: "assistant", content: [{ type: "text", text: "x" }] } as const;
+    const next = { role: "user", content: [{ type: "text", text: "two" }] } as const;
+    await ask(fake, { ...first, messages: [...first.messages, answer, next] });
+    expect(fake.events("config").map(({ value }) => value)).toEqual(["small", "small"]);
+  });
+
   test("are read in the older form too, and chosen by its method", async () => {
     const models = {
       currentModelId: "b",
@@ -495,6 +509,15 @@ describe("what the agent may do", () => {
     expect((await ask(fake, "x", { scopes: ["agent:read"] })).text).toBe("cancelled");
   });
 
+  test("an option of a kind that is new to us is no reason not to answer", async () => {
+    const options = [
+      { optionId: "session", name: "For the session", kind: "allow_session" },
+      { optionId: "once", name: "Once", kind: "allow_once" },
+    ];
+    const fake = doing({ ask: { toolCall: { toolCallId: "t", kind: "read" }, options } });
+    expect((await ask(fake, "x", { scopes: ["agent:read"] })).text).toBe("once");
+  });
+
   test("the kind may have come with an earlier update", async () => {
     const update = { sessionUpdate: "tool_call", toolCallId: "t", title: "Run", kind: "execute" };
     const fake = doing({ update }, { ask: { toolCall: { toolCallId: "t" } } });
@@ -593,6 +616,7 @@ describe("requests beside the protocol", () => {
   test.each([
     ["cursor/ask_question", /"outcome":"skipped"/],
     ["cursor/create_plan", /"outcome":"cancelled"/],
+    ["session/update", /^\{\}$/],
     ["somebody/else", /^error -32601$/],
     ["fs/read_text_file", /^error -32601$/],
     ["terminal/create", /^error -32601$/],

@@ -16,7 +16,7 @@ import {
 import { toPrompt } from "../../../src/agents/acp/prompt.ts";
 import { decodeUpdate } from "../../../src/agents/acp/updates.ts";
 import { usageOfAnswer } from "../../../src/agents/acp/usage.ts";
-import { createConversations } from "../../../src/agents/conversations.ts";
+import { createConversations, createSaid } from "../../../src/agents/conversations.ts";
 import { createEventQueue } from "../../../src/agents/event-queue.ts";
 import { AppError } from "../../../src/core/error.ts";
 import type { Message } from "../../../src/core/turn.ts";
@@ -249,6 +249,14 @@ describe("conversations", () => {
     for (const name of ["1", "2", "2", "3"]) known.keep("s", [user(name)], "x", `v${name}`);
     expect(dropped).toEqual(["v2", "v1"]);
     expect(known.size).toBe(2);
+  });
+
+  test("an answer is remembered whole or not at all", () => {
+    const said = createSaid(5);
+    for (const text of ["ab", "cde"]) said.add(text);
+    expect(said.text).toBe("abcde");
+    for (const text of ["f", ""]) said.add(text);
+    expect(said.text).toBeUndefined();
   });
 
   test("any other word, image or session is another conversation", () => {

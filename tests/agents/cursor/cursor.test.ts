@@ -1,5 +1,9 @@
 // What is peculiar to Cursor's program, played by a stand-in: how it is found out, asked, granted and complained about.
 
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import { afterEach, describe, expect, test } from "bun:test";
 
 import type { CursorOptions } from "../../../src/agents/cursor/cursor.ts";
@@ -338,4 +342,23 @@ test("closing ends what runs", async () => {
   const next = turn.next().catch((error: unknown) => error);
   await running.close();
   expect(await next).toBeInstanceOf(AppError);
+});
+
+describe("a process that it left behind", () => {
+  const folder = mkdtempSync(join(tmpdir(), "mlp-parting-"));
+  const program = join(folder, "cursor-agent");
+  writeFileSync(
+    program,
+    `#!/bin/sh\nexec ${process.execPath} ${join(import.meta.dir, "parting-child.ts")} "$@"\n`,
+  );
+  chmodSync(program, 0o700);
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  test("and that holds its pipes open keeps no turn waiting", async () => {
+    const running = openCursor({ plays: [] }, { program });
+    open.push(running);
+    expect((await failure(running)).message).toContain("failed with exit code 3");
+    const said = JSON.stringify(running.log.lines);
+    process.kill(-Number(/left (\d+)/.exec(said)?.[1]), "SIGKILL");
+  });
 });

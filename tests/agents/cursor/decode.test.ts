@@ -105,6 +105,15 @@ describe("a stream of print mode", () => {
     expect(decoder.result).toEqual({ isError: true, text: "no" });
   });
 
+  test("hears nothing after the result, however it comes", () => {
+    const decoder = createCursorDecoder();
+    decoder.line(JSON.stringify(result("yes")));
+    for (const late of [delta("late"), result("no", { is_error: true })]) {
+      expect(decoder.line(JSON.stringify(late))).toEqual([]);
+    }
+    expect(decoder.result).toEqual({ isError: false, text: "yes" });
+  });
+
   test("notes other tools of the agent's, each on a line of its own", () => {
     const notes = [
       { shellToolCall: { args: { command: "ls -l\n| head" } } },

@@ -274,6 +274,12 @@ describe("an answer", () => {
         code: "agent_error",
         message: "The chat declined: I must not.",
       });
+      // It is not told to stop working on what it sent back itself.
+      const [next] = await waiting(played);
+      running(played);
+      expect((await next)?.head).toMatchObject({ status: "request", id: "r2" });
+      const again = await played.call("respond", { id: "r1", text: "after all" });
+      expect(again.text).toContain("answered already");
     });
   });
 });
@@ -347,6 +353,20 @@ describe("a tool call", () => {
         expect(next.images.map(({ data }) => data)).toEqual(["aGk=", "aG8="]);
         expect(next.text.includes("shoot it")).toBe(memory === "lost");
       }
+    });
+  });
+
+  test("with the id of another call of the same request is refused in words", async () => {
+    await play({}, async (played) => {
+      const [told] = await waiting(played);
+      const { ended } = running(played, { ...chatRequest("hi"), tools: TOOLS });
+      await told;
+      const call = { id: "r1", name: "read_file", arguments: { path: "a" }, call_id: "c1" };
+      await played.call("report_tool_call", { ...call, more: true });
+      const again = await played.call("report_tool_call", call);
+      expect([again.isError, again.text]).toEqual([true, expect.stringContaining("call_id")]);
+      await played.call("report_tool_call", { ...call, call_id: "c2" });
+      expect((await ended).toolCalls.map(({ id }) => id)).toEqual(["c1", "c2"]);
     });
   });
 

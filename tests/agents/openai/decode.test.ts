@@ -196,6 +196,53 @@ describe("tool calls", () => {
     ]);
   });
 
+  test.each([
+    [
+      "another name, the first without arguments",
+      [
+        ["", "f"],
+        ['{"y":2}', "g"],
+      ],
+      ["f {}", 'g {"y":2}'],
+    ],
+    [
+      "another name, the first whole",
+      [
+        ['{"x":1}', "f"],
+        ["{}", "g"],
+      ],
+      ['f {"x":1}', "g {}"],
+    ],
+    [
+      "the same name again",
+      [
+        ['{"x":1}', "f"],
+        ['{"x"', "f"],
+        [":2}", "f"],
+      ],
+      ['f {"x":1}', 'f {"x":2}'],
+    ],
+  ] as const)("calls that all claim to be number 0, without ids: %s", (_, fragments, whole) => {
+    const chunks = fragments.map(([text, name]) => call(text, undefined, name));
+    const { toolCalls } = turn(...chunks, finishChunk("tool_calls"));
+    expect(
+      toolCalls.map(({ name, arguments: text }) => `${name} ${text === "" ? "{}" : text}`),
+    ).toEqual([...whole]);
+  });
+
+  test("an id that two calls have, repeated with every fragment, cuts none of them", () => {
+    const result = turn(
+      call("{}", "x", "f", 0),
+      call('{"a"', "x", "g", 1),
+      call(":1}", "x", "g", 1),
+      finishChunk("tool_calls"),
+    );
+    expect(result.toolCalls).toEqual([
+      { id: "x", name: "f", arguments: "{}" },
+      { id: "made_1", name: "g", arguments: '{"a":1}' },
+    ]);
+  });
+
   test("an id and name repeated with every fragment belong to the same call", () => {
     const result = turn(call('{"a":', "x", "t"), call("1}", "x", "t"), finishChunk());
     expect(result.toolCalls).toEqual([{ id: "x", name: "t", arguments: '{"a":1}' }]);

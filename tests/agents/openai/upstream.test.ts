@@ -383,6 +383,16 @@ describe("a server that misbehaves", () => {
     expect(server.requests).toHaveLength(1);
   });
 
+  test("by compressing what cannot be read again is not said to be away", async () => {
+    const headers = { "content-type": "text/event-stream", "content-encoding": "gzip" };
+    const { agent } = answering({ headers, pieces: [{ send: "no gzip" }] });
+    const { error } = await failureOf(runTurn(agent, hello()));
+    expect([error.code, error.message]).toEqual([
+      "agent_error",
+      expect.stringContaining("sent an answer whose compression is broken"),
+    ] as never);
+  });
+
   test("by answering with a web page is not taken for a model", async () => {
     const page = { type: "text/html", pieces: [{ send: "<!doctype html><p>Hi</p>" }] };
     const { error } = await failureOf(runTurn(answering(page).agent, hello()));

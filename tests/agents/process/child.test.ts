@@ -68,6 +68,21 @@ describe("a child process", () => {
     expect(await rejectionOf(write())).toMatchObject({ code: "EPIPE" });
   });
 
+  test("that writes errors without end lets others be heard between any two pieces", async () => {
+    const { clock } = createSystem();
+    const heard = Promise.withResolvers<void>();
+    let pieces = 0;
+    const soon = (callback: () => void): void => {
+      pieces += 1;
+      if (pieces === 3) heard.resolve();
+      clock.soon(callback);
+    };
+    const child = shell("yes an error >&2", { clock: { ...clock, soon } });
+    await heard.promise;
+    await child.end();
+    expect(child.lastWords()).toContain("an error");
+  });
+
   test("has its exit code, and 128 and the number for a signal", async () => {
     expect(await shell("exit 7").exited).toBe(7);
     expect(await shell("kill -9 $$").exited).toBe(137);
@@ -141,6 +156,18 @@ describe("a child process", () => {
 });
 
 describe("the environment of a child", () => {
+  test("has no secret of ours that somebody chose, under no other name", () => {
+    const env = {
+      MLP_API_KEY: "chosen by the user",
+      OPENAI_API_KEY: "chosen by the user",
+      MLP_LOG_LEVEL: "info",
+      LEVEL: "info",
+      MLP_AGENT_TOKEN: "",
+      EMPTY: "",
+    };
+    expect(childEnvironment(env)).toEqual({ LEVEL: "info", EMPTY: "" });
+  });
+
   test("has neither our variables nor our secrets, and keeps the rest", () => {
     const secret = `mlp_${"x".repeat(43)}`;
     const env = {

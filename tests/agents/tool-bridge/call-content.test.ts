@@ -46,7 +46,14 @@ describe("the content of a tool result", () => {
     );
   });
 
-  test.each(["A", "AAAAA", "AA=", "A===", "AA==AA==", "not base64!", "A-_A", "AAA=="])(
+  test("has an image whose base64 is in lines, as one line", () => {
+    const bytes = new Uint8Array(200).fill(7);
+    const whole = Buffer.from(bytes).toString("base64");
+    const data = ` ${(whole.match(/.{1,76}/g) ?? []).join("\r\n")}\n`;
+    expect(content([{ ...IMAGE, data }])).toEqual([{ ...SENT, data: whole }]);
+  });
+
+  test.each(["A", "AAAAA", "AA=", "A===", "AA==AA==", "not,base64!", "A-_A", "AAA==", ""])(
     "has a text in the place of %p, which is no base64",
     (data) => {
       const [block] = content([{ ...IMAGE, data }]);
