@@ -177,9 +177,11 @@ const MAKES: readonly Make[] = [
       same("the body of HEAD", head.text, "");
     },
   ),
-  make("no such route", "a 404 in the dialect's form", async (route, server) => {
+  make("no such route", "a 404 in the dialect's form, to a file too", async (route, server) => {
+    const headers = { "content-type": "multipart/form-data; boundary=a" };
     refuses(route, await server.send(route.nowhere), 404);
     refuses(route, await server.send(route.nowhere, { body: {} }), [404, 405]);
+    refuses(route, await server.send(route.nowhere, { body: "--a--", headers }), [404, 405]);
   }),
   make(
     "no such model",

@@ -1,6 +1,7 @@
 // All checks, and running them one after the other against one server.
 
 import { ANTHROPIC } from "./anthropic/answers.ts";
+import { ANTHROPIC_MODELS } from "./anthropic/models.ts";
 import { ANTHROPIC_REQUESTS } from "./anthropic/requests.ts";
 import { runCheck } from "./check.ts";
 import type { Check, Checked, Column } from "./check.ts";
@@ -31,6 +32,7 @@ export const CHECKS: readonly Check[] = [
   ...OLLAMA_MODELS,
   ...ANTHROPIC,
   ...ANTHROPIC_REQUESTS,
+  ...ANTHROPIC_MODELS,
   ...EVERY_ROUTE,
 ];
 

@@ -191,4 +191,19 @@ export function readFailure(body: string) {
   return { text: events.map(({ delta }) => delta?.text ?? "").join(""), error: last.error };
 }
 
+/** Anthropic API, "Models": what every version of its clients reads. */
+export const ModelInfo = Type.Object({
+  type: Type.Literal("model"),
+  id: Id,
+  display_name: Id,
+  created_at: Type.String({ pattern: "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}" }),
+});
+
+export const ModelInfoList = Type.Object({
+  data: Type.Array(ModelInfo),
+  has_more: Type.Boolean(),
+  first_id: Nullable(Text),
+  last_id: Nullable(Text),
+});
+
 export type MessageObject = Static<typeof Message>;

@@ -7,6 +7,7 @@ import type { KeptAnswers } from "../engine/kept-answers.ts";
 import type { Engine } from "../engine/engine.ts";
 import { guarded } from "../http/app.ts";
 import type { RouteGroup } from "../http/app.ts";
+import { createClientModels } from "../http/client-models.ts";
 import type { Refusal } from "../http/gate.ts";
 import type { Health } from "../http/health.ts";
 import type { RequestWatch } from "../http/request-watch.ts";
@@ -83,8 +84,7 @@ export function routeGroups(
   });
   const dialect = {
     inference,
-    catalog,
-    sessions,
+    models: createClientModels({ catalog, sessions, visits }),
     openTurns: () => engine.openTurns(),
     clock,
     limits: bodies,

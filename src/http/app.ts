@@ -1,15 +1,14 @@
 // A port's Elysia app: one error handler, CORS only where the guard allowed an origin, and a check in every
 // group that the gate let the request in for that group.
 
-import { cors } from "@elysiajs/cors";
 import { Elysia } from "elysia";
 import type { AnyElysia } from "elysia";
 import { AppError, toAppError } from "../core/error.ts";
 import type { Log } from "../core/ports.ts";
 import type { GuardCaller } from "../security/guard.ts";
+import { corsFor } from "./cors.ts";
 import { failureResponse } from "./failure.ts";
 import type { Fetcher, Refusal } from "./gate.ts";
-import { LIMIT_HEADERS } from "./limit-headers.ts";
 import type { Visits } from "./visit.ts";
 
 /** Elysia's routes as far as we read them: for the OpenAPI document, `Allow`, and the tests. */
@@ -105,27 +104,6 @@ export function createPortApps(deps: PortAppDeps): { plain: PortApp; crossOrigin
   };
 }
 
-/** Only requests whose origin the guard allowed come here; asked headers are reflected, since editors' differ. */
-function corsFor(visits: Visits) {
-  return cors({
-    origin: (request) => visits.of(request) !== undefined,
-    methods: ["GET", "POST", "DELETE", "OPTIONS"],
-    allowedHeaders: true,
-    exposeHeaders: [
-      "x-request-id",
-      "request-id",
-      "x-session-id",
-      "x-mlp-queued",
-      "x-mlp-notice",
-      "retry-after",
-      "openai-processing-ms",
-      ...LIMIT_HEADERS,
-    ],
-    credentials: false,
-    maxAge: 600,
-  });
-}
-
 function detailOf(hooks: unknown): object | undefined {
   if (typeof hooks !== "object" || hooks === null || !("detail" in hooks)) return undefined;
   return typeof hooks.detail === "object" && hooks.detail !== null ? hooks.detail : undefined;
@@ -163,9 +141,11 @@ function shownMethod(method: string): string {
   return /^[A-Z]{1,12}$/.test(method) ? method : "this method";
 }
 
-/** The methods of the routes whose path matches. */
+/** The methods of the routes whose path matches: without the one for preflights, which is there for every path. */
 function allowed(routes: readonly RouteInfo[], path: string): readonly string[] {
-  const methods = routes.filter((route) => matches(route.path, path)).map((route) => route.method);
+  const methods = routes
+    .filter((route) => route.method !== "OPTIONS" && matches(route.path, path))
+    .map((route) => route.method);
   return [...new Set(methods.flatMap((each) => (each === "GET" ? ["GET", "HEAD"] : [each])))];
 }
 

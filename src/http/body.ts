@@ -168,9 +168,16 @@ function mismatch(found: ValueError | undefined): AppError {
     .map((step, index) => (/^\d+$/.test(step) ? `[${step}]` : `${index > 0 ? "." : ""}${step}`))
     .join("")
     .slice(0, 200);
-  const expected = (error?.message ?? "a different shape").replace(/^Expected /, "expected ");
+  const expected = wordsFor(error?.message ?? "expected a different shape");
   if (param === "") return new AppError("invalid_request", `The body: ${expected}.`);
   return new AppError("invalid_request", `${param}: ${expected}.`, { param });
+}
+
+/** A checker's words for what users meet most: a field that is not there, and one that was left empty. */
+function wordsFor(complaint: string): string {
+  if (complaint === "Expected required property") return "it is required";
+  if (complaint === "Expected string length greater or equal to 1") return "it must not be empty";
+  return complaint.replace(/^Expected /, "expected ");
 }
 
 function formless(): AppError {

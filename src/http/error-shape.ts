@@ -58,5 +58,5 @@ export function namesVersion({ headers }: Request): boolean {
 /** `path` as the router sees it: tidied, and without a secret base path. */
 export function errorShapeOf(path: string, request?: Request): ErrorShape {
   if (isAnthropic(path, request)) return ANTHROPIC;
-  return path.startsWith("/api/") ? OLLAMA : OPENAI;
+  return path.startsWith("/api/") || path === "/api" ? OLLAMA : OPENAI;
 }

@@ -63,8 +63,6 @@ export const OLLAMA_PULL: Examples = {
   "A listed model": { model: MODEL, stream: false },
 };
 
-export const OLLAMA_UNSERVED: Examples = { "Anything at all": { model: MODEL } };
-
 export const OLLAMA_EMBED: Examples = {
   "Two texts": { model: "nomic-embed-text", input: ["The quick brown fox", "The lazy dog"] },
 };

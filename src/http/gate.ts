@@ -5,6 +5,7 @@ import type { Server } from "bun";
 import { AppError } from "../core/error.ts";
 import type { ClientKey, Clock, Log, Random } from "../core/ports.ts";
 import type { Guard, GuardVerdict } from "../security/guard.ts";
+import { shareRefusal } from "./cors.ts";
 import { isAnthropic } from "./error-shape.ts";
 import { failureResponse } from "./failure.ts";
 import type { RequestWatch } from "./request-watch.ts";
@@ -82,6 +83,7 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
     deps.watch?.started(request, requestId, known);
     const finish = (response: Response): Response => {
       deps.watch?.answered({ request, requestId, path: known, response, startedAt });
+      if (verdict.origin !== undefined) shareRefusal(response, verdict.origin);
       return stamped(response, arrival, verdict.path);
     };
     const answer = verdict.allow ? forward(arrival, verdict) : refuse(verdict, arrival);
@@ -90,11 +92,11 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
 
   function forward(
     { request, server, requestId, peer, path, query, at, startedAt }: Arrival<Data>,
-    verdict: Extract<GuardVerdict, { allow: true }>,
+    verdict: Allowed,
   ): Response | Promise<Response> {
     if (deps.closing()) return failureResponse(stopping(), verdict.path, { request });
     if (isCrowdedOut(verdict)) return tooMany(verdict.path, request);
-    const inner = forFramework(request, verdict.path, { path, query, at });
+    const inner = forFramework(request, verdict, { path, query, at });
     const { caller } = verdict;
     deps.visits.enter(inner, {
       requestId,
@@ -140,6 +142,7 @@ export function createGate<Data>(deps: GateDeps<Data>): Gate<Data> {
   }
 }
 
+type Allowed = Extract<GuardVerdict, { allow: true }>;
 type Refused = Extract<GuardVerdict, { allow: false }>;
 
 /** A request as it came. */
@@ -200,10 +203,30 @@ function pathOf(url: string): AskedPath {
 /** Elysia looks for the path from the twelfth character of the URL on: shorter hosts would be misread. */
 const SHORTEST_ORIGIN = 11;
 
-/** The request as the framework is to see it: by its tidied path, and HEAD as GET. */
-function forFramework(request: Request, path: string, asked: AskedPath): Request {
+/** The request as the framework is to see it: by its tidied path, HEAD as GET, and no body that must not be read. */
+function forFramework(
+  request: Request,
+  { path, unreadable }: Pick<Allowed, "path" | "unreadable">,
+  asked: AskedPath,
+): Request {
   const isHead = request.method === "HEAD";
-  if (path === asked.path && asked.at >= SHORTEST_ORIGIN && !isHead) return request;
+  const isPlain = unreadable === undefined && !isHead;
+  if (isPlain && path === asked.path && asked.at >= SHORTEST_ORIGIN) return request;
   const url = `http://127.0.0.1${path}${asked.query}`;
-  return new Request(url, isHead ? { method: "GET", headers: request.headers } : request);
+  if (isPlain) return new Request(url, request);
+  const headers = new Headers(request.headers);
+  if (isHead) return new Request(url, { method: "GET", headers });
+  // Its size is that of the body that came.
+  headers.delete("content-length");
+  const { method } = request;
+  const isRead = method === "GET" || unreadable === undefined;
+  return new Request(url, { method, headers, ...(!isRead && { body: failing(unreadable) }) });
+}
+
+/** A body that fails in this way as soon as it is read. */
+function failing(error: AppError): ReadableStream<Uint8Array> {
+  return new ReadableStream(
+    { pull: (controller) => controller.error(error) },
+    { highWaterMark: 0 },
+  );
 }

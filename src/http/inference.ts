@@ -10,12 +10,12 @@ import type { Buffers } from "../engine/buffers.ts";
 import type { AdmittedTurn, Caller, Engine, QueuedTurn } from "../engine/engine.ts";
 import type { RequestOrigin, TurnRecord } from "../engine/records.ts";
 import type { TurnEnd } from "../engine/run-turn.ts";
-import { failureResponse } from "./failure.ts";
 import type { Refusal } from "./gate.ts";
 import { limitHeaders } from "./limit-headers.ts";
 import { runWhenAdmitted, waitsLonger } from "./queued-stream.ts";
-import { notKept, recordAll, resultsBefore } from "./several-turns.ts";
+import { recordAll } from "./several-turns.ts";
 import { streamResponse } from "./stream.ts";
+import { wholeResponse } from "./whole-answer.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Visit, Visits } from "./visit.ts";
 
@@ -126,31 +126,27 @@ export function createInference(deps: InferenceDeps): Inference {
       });
     }
     const end = await turn.run();
-    let bytes = 0;
-    try {
-      if (end.outcome !== "done") {
-        // A refusal after all: it is told of, and counted, as any other.
-        if (end.neverRan === true) throw end.error;
-        const failure = failureResponse(end.error, visit.path, { agentStarted: true });
-        bytes = Number(failure.headers.get("content-length"));
-        return failure;
-      }
-      if (end.result === undefined) throw notKept();
-      const timing = {
-        startedAt: visit.startedAt,
-        finishedAt: deps.clock.monotonic(),
-        ...(end.firstEventAt !== undefined && { firstEventAt: end.firstEventAt }),
-      };
-      headers["openai-processing-ms"] = String(Math.round(timing.finishedAt - timing.startedAt));
-      headers["content-type"] = "application/json";
-      const body = JSON.stringify(codec.whole(end.result, meta, timing, resultsBefore(end)));
-      bytes = Buffer.byteLength(body);
-      const ms = before + deps.clock.monotonic() - timing.finishedAt;
+    const finishedAt = deps.clock.monotonic();
+    const { firstEventAt } = end;
+    const timing = {
+      startedAt: visit.startedAt,
+      finishedAt,
+      ...(firstEventAt !== undefined && { firstEventAt }),
+    };
+    headers["openai-processing-ms"] = String(Math.round(finishedAt - visit.startedAt));
+    headers["content-type"] = "application/json";
+    const response = wholeResponse({
+      end,
+      path: visit.path,
+      headers,
+      encode: (result, earlier) => codec.whole(result, meta, timing, earlier),
+      onAnswered: deps.onAnswered,
+    });
+    if (response.ok) {
+      const ms = before + deps.clock.monotonic() - finishedAt;
       deps.metrics.recordOverhead({ dialect: codec.dialect, stream: false, ms });
-      return new Response(body, { headers });
-    } finally {
-      recordAll(end, bytes, deps.onAnswered);
     }
+    return response;
   }
 
   function clamp(requests: readonly TurnRequest[]): TurnRequest[] {

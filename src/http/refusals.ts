@@ -13,6 +13,7 @@ export const REFUSALS = {
   token: ["invalid_api_key", "forbidden", "rate_limited"],
   /** A path with something of the client's in it. */
   path: ["invalid_request"],
+  query: ["invalid_request"],
   body: ["invalid_request", "invalid_json", "payload_too_large", "unsupported_media_type"],
   model: ["model_not_found"],
   unsupported: ["unsupported"],

@@ -51,7 +51,7 @@ export function anthropicRoutes(deps: DialectDeps) {
   async function countTokens(request: Request): Promise<object> {
     const { value } = await countBody.read(request);
     const prompt = decodeCountTokens(value);
-    if (deps.catalog.find(prompt.model, deps.sessions.list()) === undefined) {
+    if (deps.models.find(request, prompt.model) === undefined) {
       throw new AppError("model_not_found", "No agent offers this model.", { param: "model" });
     }
     return encodeTokenCount(estimateTokens(promptCharacters(prompt) + toolCharacters(prompt)));

@@ -4,7 +4,7 @@
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { AppError } from "../core/error.ts";
-import * as Anthropic from "../dialects/anthropic/answer-schema.ts";
+import * as Anthropic from "../dialects/anthropic/models-schema.ts";
 import * as anthropic from "../dialects/anthropic/models.ts";
 import * as openai from "../dialects/openai/models.ts";
 import { Model, ModelList } from "../dialects/openai/schema.ts";
@@ -14,23 +14,23 @@ import type { DialectDeps } from "./routes-openai.ts";
 
 const FORMS =
   "A request with the header `anthropic-version` gets Anthropic's form, of errors too, any other OpenAI's.";
+const PAGES =
+  "Anthropic's form has pages: `limit` (1 to 1000, and 1000 without it), `after_id` or `before_id`, and `lifecycle`.";
 
-export function modelRoutes({
-  catalog,
-  sessions,
-  startedAt,
-}: Pick<DialectDeps, "catalog" | "sessions" | "startedAt">) {
+export function modelRoutes({ models, startedAt }: Pick<DialectDeps, "models" | "startedAt">) {
   function list(request: Request): object {
-    const models = catalog.list(sessions.list()).map((each) => each.model);
-    return formFor(request).encodeModelList(models, startedAt);
+    const listed = models.list(request).map((each) => each.model);
+    if (!namesVersion(request)) return openai.encodeModelList(listed, startedAt);
+    return anthropic.encodeModelPage(listed, pageOf(request));
   }
 
   function model(request: Request, name: string): object {
-    const found = catalog.find(name, sessions.list());
+    const found = models.find(request, name);
     if (found === undefined) {
       throw new AppError("model_not_found", "No agent offers this model.", { param: "model" });
     }
-    return formFor(request).encodeModel(found.model, startedAt);
+    if (!namesVersion(request)) return openai.encodeModel(found.model, startedAt);
+    return anthropic.encodeModel(found.model);
   }
 
   return (
@@ -39,8 +39,9 @@ export function modelRoutes({
         detail: operation({
           summary: "List the models",
           tag: "OpenAI",
-          description: FORMS,
+          description: `${FORMS} ${PAGES}`,
           answer: Type.Union([ModelList, named("AnthropicModelList", Anthropic.ModelInfoList)]),
+          refusals: ["query"],
         }),
       })
       // The framework leaves the rest of a path as it came; that it can be decoded the guard has seen to.
@@ -60,6 +61,13 @@ export function modelRoutes({
   );
 }
 
-function formFor(request: Request): typeof anthropic | typeof openai {
-  return namesVersion(request) ? anthropic : openai;
+/** Anthropic's SDKs write a list as `lifecycle[]=…`, once for each. */
+function pageOf({ url }: Request): anthropic.ModelsQuery {
+  const { searchParams: query } = new URL(url);
+  return {
+    limit: query.get("limit"),
+    afterId: query.get("after_id"),
+    beforeId: query.get("before_id"),
+    lifecycle: [...query.getAll("lifecycle[]"), ...query.getAll("lifecycle")],
+  };
 }

@@ -7,16 +7,14 @@ import * as Answer from "../dialects/ollama/answer-schema.ts";
 import { decodeModelName } from "../dialects/ollama/decode.ts";
 import { encodePull, encodePullLines } from "../dialects/ollama/models.ts";
 import * as Schema from "../dialects/ollama/schema.ts";
-import { open } from "../dialects/kit/schema-kit.ts";
 import { createBodyReader } from "./body.ts";
-import { OLLAMA_PULL, OLLAMA_UNSERVED } from "./examples-ollama.ts";
+import { OLLAMA_PULL } from "./examples-ollama.ts";
 import { named } from "./operation.ts";
 import { about } from "./routes-ollama-models.ts";
 import type { Listing, OllamaDeps } from "./routes-ollama-models.ts";
 
 const NDJSON = "application/x-ndjson";
 const PullAnswer = named("OllamaPullAnswer", Answer.PullAnswer);
-const AnyBody = named("OllamaUnservedRequest", open({}, "Whatever Ollama takes there."));
 
 const MODELS_COME_WITH_AGENTS =
   "Models here are agents, not files: they come and go with the agents that are connected.";
@@ -90,11 +88,10 @@ const UNSERVED: readonly Unserved[] = [
 
 export function ollamaManagementRoutes(deps: OllamaDeps, listing: Listing) {
   const pullBody = createBodyReader(Schema.PullRequest, deps.limits);
-  const anyBody = createBodyReader(AnyBody, deps.limits);
 
   async function pull(request: Request): Promise<Response> {
     const { value } = await pullBody.read(request);
-    const missing = absence(decodeModelName(value), listing);
+    const missing = absence(request, decodeModelName(value), listing);
     if (value.stream !== false) {
       return new Response(encodePullLines(missing), { headers: { "content-type": NDJSON } });
     }
@@ -117,21 +114,19 @@ export function ollamaManagementRoutes(deps: OllamaDeps, listing: Listing) {
     }),
   );
   for (const { method, path, summary, message } of UNSERVED) {
-    const refuse = async ({ request }: { request: Request }): Promise<never> => {
-      if (method === "POST") await anyBody.read(request);
+    // Whatever the body is, a file too: it is not read.
+    const refuse = (): never => {
       throw new AppError("not_implemented", message);
     };
-    const body = { body: AnyBody, examples: OLLAMA_UNSERVED };
-    const notes = { unserved: true, ...(method === "POST" && body) };
-    routes.route(method, path, refuse, about(`${summary}: not served`, notes));
+    routes.route(method, path, refuse, about(`${summary}: not served`, { unserved: true }));
   }
   return routes;
 }
 
 /** Why there is no such model; `undefined` when there is. */
-function absence(name: string, listing: Listing): AppError | undefined {
+function absence(request: Request, name: string, listing: Listing): AppError | undefined {
   try {
-    listing.find(name);
+    listing.find(request, name);
     return undefined;
   } catch (error) {
     if (error instanceof AppError) return error;

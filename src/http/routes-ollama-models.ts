@@ -29,23 +29,26 @@ export interface OllamaDeps extends DialectDeps {
 
 export interface Listing {
   /** @throws AppError model_not_found */
-  find(name: string): ListedModel;
-  tags(): object;
-  running(): object;
+  find(request: Request, name: string): ListedModel;
+  tags(request: Request): object;
+  running(request: Request): object;
 }
 
 export function createListing(deps: OllamaDeps): Listing {
   const options = { modifiedAt: deps.startedAt, sha256: deps.sha256 };
   return {
-    find: (name) => {
-      const found = deps.catalog.find(name, deps.sessions.list());
+    find: (request, name) => {
+      const found = deps.models.find(request, name);
       if (found !== undefined) return found;
       throw new AppError("model_not_found", `model '${shown(name)}' not found`, { param: "model" });
     },
-    tags: () => encodeTags(deps.catalog.list(deps.sessions.list()), options),
-    running: () => {
-      const sessions = deps.sessions.list();
-      const { models } = encodePs(runningModels(sessions), options);
+    tags: (request) => encodeTags(deps.models.list(request), options),
+    running: (request) => {
+      const sessions = deps.models.sessions(request);
+      const running = runningModels(sessions).filter(({ model }) =>
+        deps.models.isAllowed(request, model.id),
+      );
+      const { models } = encodePs(running, options);
       const turns = deps.openTurns();
       return {
         models: models.map((model) =>
@@ -107,7 +110,7 @@ export function ollamaModelRoutes(deps: OllamaDeps, listing: Listing) {
   async function show(request: Request): Promise<object> {
     const { value } = await showBody.read(request);
     const options = { modifiedAt: deps.startedAt };
-    return encodeShow(listing.find(decodeModelName(value)), options);
+    return encodeShow(listing.find(request, decodeModelName(value)), options);
   }
 
   return new Elysia({ name: "ollama-models", normalize: false })
@@ -123,12 +126,12 @@ export function ollamaModelRoutes(deps: OllamaDeps, listing: Listing) {
     )
     .get(
       "/api/tags",
-      () => listing.tags(),
+      ({ request }) => listing.tags(request),
       about("List the models", { answer: named("OllamaTagsAnswer", Answer.TagsAnswer) }),
     )
     .get(
       "/api/ps",
-      () => listing.running(),
+      ({ request }) => listing.running(request),
       about("List the models whose agent is connected", {
         answer: named("OllamaPsAnswer", Answer.PsAnswer),
       }),

@@ -72,7 +72,7 @@ export function ollamaRoutes(deps: OllamaDeps) {
   ): Promise<Response> {
     const { decoded, bytes } = asked;
     if (decoded.action !== "run") {
-      models.find(decoded.model);
+      models.find(request, decoded.model);
       const meta = { id: "", model: decoded.model, created: clock.now() };
       return Promise.resolve(Response.json(forms.lifecycle(meta, decoded.action)));
     }

@@ -1,7 +1,7 @@
 // The OpenAI dialect's routes. What a field means is in dialects/openai; here it only meets HTTP.
 
 import { Elysia } from "elysia";
-import type { Clock, SessionDirectory } from "../core/ports.ts";
+import type { Clock } from "../core/ports.ts";
 import { decodeChat, decodeEmbeddings } from "../dialects/openai/decode.ts";
 import { createChatStream, encodeChat, encodeEmbeddings } from "../dialects/openai/encode.ts";
 import {
@@ -11,11 +11,11 @@ import {
   EmbeddingsRequest,
   EmbeddingsResponse,
 } from "../dialects/openai/schema.ts";
-import type { Catalog } from "../engine/catalog.ts";
 import type { ListedTurn } from "../engine/open-turns.ts";
 import { createBodyReader } from "./body.ts";
 import type { BodyLimits } from "./body.ts";
 import { OPENAI_CHAT, OPENAI_EMBEDDINGS } from "./examples.ts";
+import type { ClientModels } from "./client-models.ts";
 import type { Inference } from "./inference.ts";
 import { operation } from "./operation.ts";
 import { completionRoutes } from "./routes-openai-completions.ts";
@@ -24,8 +24,7 @@ export interface DialectDeps {
   /** Who waits for room, to be shown. */
   readonly openTurns: () => readonly ListedTurn[];
   readonly inference: Inference;
-  readonly catalog: Catalog;
-  readonly sessions: SessionDirectory;
+  readonly models: ClientModels;
   readonly clock: Clock;
   readonly limits: BodyLimits;
   /** When this provider started: models carry it as their time of creation. Milliseconds since the epoch. */

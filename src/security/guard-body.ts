@@ -15,12 +15,12 @@ export interface BodyQuestion {
   readonly encodings: ReadonlySet<string>;
 }
 
-export type BodyVerdict =
-  | {
-      readonly ok: true;
-      /** `curl -d` without a header: JSON if a key vouches for it. */ readonly isForm: boolean;
-    }
-  | { readonly ok: false; readonly error: AppError };
+export interface BodyVerdict {
+  /** `curl -d` without a header: JSON if a key vouches for it. */
+  readonly isForm: boolean;
+  /** Why it is not to be read. */
+  readonly error?: AppError;
+}
 
 /** What JSON may be written in; UTF-16 or Latin-1 would be read as something else than was meant. */
 const CHARSETS = new Set(["utf-8", "utf8", "us-ascii", "ascii"]);
@@ -41,9 +41,9 @@ export function judgeBody(question: BodyQuestion): BodyVerdict {
   if (encoding !== "identity" && !encodings.has(encoding)) {
     return refuse("unsupported_media_type", "Send the body without a Content-Encoding.");
   }
-  if (!WITH_BODY.has(question.method)) return { ok: true, isForm: false };
+  if (!WITH_BODY.has(question.method)) return { isForm: false };
   const type = kindOf(question.contentType);
-  if (type !== undefined) return { ok: true, isForm: type === "form" };
+  if (type !== undefined) return { isForm: type === "form" };
   return refuse(
     "unsupported_media_type",
     "Send JSON with the header Content-Type: application/json",
@@ -68,5 +68,5 @@ function refuse(
   code: "invalid_request" | "payload_too_large" | "unsupported_media_type",
   message: string,
 ): BodyVerdict {
-  return { ok: false, error: new AppError(code, message) };
+  return { isForm: false, error: new AppError(code, message) };
 }

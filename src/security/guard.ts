@@ -6,6 +6,7 @@ import { AppError, toAppError } from "../core/error.ts";
 import { tooManyWrongKeys } from "./auth-failures.ts";
 import type { AuthFailures } from "./auth-failures.ts";
 import { judgeBody } from "./guard-body.ts";
+import type { BodyVerdict } from "./guard-body.ts";
 import { createOriginRule, isForeign, ownOrigin } from "./guard-origin.ts";
 import type { OriginRule } from "./guard-origin.ts";
 import { createKeyCheck } from "./guard-keys.ts";
@@ -31,6 +32,8 @@ export type GuardVerdict =
       readonly formAsJson?: true;
       /** A CORS preflight: to be answered with 204, and by no route. */
       readonly preflight?: true;
+      /** Why the body must not be read: what a route that wants it answers, and one that does not never hears. */
+      readonly unreadable?: AppError;
     }
   | {
       readonly allow: false;
@@ -38,6 +41,8 @@ export type GuardVerdict =
       readonly group: RouteGroup;
       /** What would have been routed by; `undefined` for what is no path. It may still begin with `/k/…`. */
       readonly path: string | undefined;
+      /** An origin that is allowed, and may read why it is refused all the same. */
+      readonly origin?: string;
     };
 
 export type Guard = (question: GuardQuestion) => GuardVerdict;
@@ -61,6 +66,8 @@ const PREFLIGHT_METHODS = new Set(["GET", "HEAD", "POST", "DELETE"]);
 const CROSS_ORIGIN: ReadonlySet<RouteGroup> = new Set<RouteGroup>(["public", "inference"]);
 /** Groups that nobody reaches by typing an address, or by a link from elsewhere. */
 const NEVER_TYPED: ReadonlySet<RouteGroup> = new Set<RouteGroup>(["control", "bridge", "mcp"]);
+/** Groups that no model client has business with: there a body that must not be read ends the request at once. */
+const STRICT: ReadonlySet<RouteGroup> = new Set<RouteGroup>([...NEVER_TYPED, "dashboard"]);
 
 /** @throws AppError invalid_request for an origin or a network that cannot be allowed */
 export function createGuard(rules: GuardRules): Guard {
@@ -74,15 +81,19 @@ export function createGuard(rules: GuardRules): Guard {
   const readKnown = rememberPaths();
   return (question) => {
     let read: ReadPath | undefined;
+    let source: Source | undefined;
     try {
       read = readKnown(question.port, question.path);
-      return decide(parts, question, read);
+      source = checkSource(parts, question, read);
+      return decide(parts, question, source);
     } catch (caught) {
       const refused = toAppError(caught);
       const isWrongKey = refused.code === "invalid_api_key" && showsKey(question);
       const isOneTooMany = isWrongKey && rules.failures?.failed(question.peer) === true;
       const error = isOneTooMany ? tooManyWrongKeys() : refused;
-      return { allow: false, error, group: read?.group ?? "unknown", path: read?.path };
+      const { origin } = source ?? {};
+      const refusal = { allow: false, error, group: read?.group ?? "unknown" } as const;
+      return { ...refusal, path: read?.path, ...(origin !== undefined && { origin }) };
     }
   };
 }
@@ -133,19 +144,30 @@ interface Parts {
   readonly encodings: ReadonlySet<string>;
 }
 
-/** In the order of the checks, cheapest and least telling first. @throws AppError the refusal */
-function decide(
-  parts: Parts,
-  question: GuardQuestion,
-  read: ReadPath | undefined,
-): Extract<GuardVerdict, { allow: true }> {
+/** Where a request comes from, once that is known to be allowed, and where it goes. */
+interface Source {
+  readonly read: ReadPath;
+  /** For which CORS headers are due. */
+  readonly origin: string | undefined;
+}
+
+/** In the order of the checks, cheapest and least telling first: these come before those of `decide`. @throws AppError */
+function checkSource(parts: Parts, question: GuardQuestion, read: ReadPath | undefined): Source {
   if (!parts.isPeer(question.peer)) {
     throw new AppError("forbidden", "Connections are accepted from this machine only.");
   }
   const host = checkHost(parts.rules.hosts, question, read);
   if (read === undefined) throw new AppError("invalid_request", "The path is not valid.");
+  return { read, origin: checkOrigin(parts, question, { host, group: read.group }) };
+}
+
+/** @throws AppError the refusal */
+function decide(
+  parts: Parts,
+  question: GuardQuestion,
+  { read, origin }: Source,
+): Extract<GuardVerdict, { allow: true }> {
   const { group, path } = read;
-  const origin = checkOrigin(parts, question, { host, group });
   if (!METHODS.has(question.method)) {
     throw new AppError("method_not_allowed", "This method is not served.");
   }
@@ -154,14 +176,16 @@ function decide(
     checkPreflight(question, group);
     return { allow: true, ...shared, caller: { kind: "public" }, preflight: true };
   }
-  if (!checkBody(parts, question, read)) {
-    return { allow: true, ...shared, caller: parts.check.callerOf(question, read) };
-  }
+  const body = judge(parts, question, read);
   // A web page can send a form by itself, but no key in a header.
   const vouched = group === "inference" && read.key === undefined && origin === undefined;
-  const caller = vouched ? parts.check.clientByHeader(question) : undefined;
-  if (caller === undefined) throw wrongType();
-  return { allow: true, ...shared, caller, formAsJson: true };
+  const client = body.isForm && vouched ? parts.check.clientByHeader(question) : undefined;
+  if (client !== undefined) return { allow: true, ...shared, caller: client, formAsJson: true };
+  const unreadable = body.isForm ? wrongType() : body.error;
+  if (unreadable !== undefined && STRICT.has(group)) throw unreadable;
+  // Only who has a key hears of the body, since only a route that is there has anything against it.
+  const caller = parts.check.callerOf(question, read);
+  return { allow: true, ...shared, caller, ...(unreadable !== undefined && { unreadable }) };
 }
 
 /** One whole value of the set, in any case; two Host headers make a value that is in no set. */
@@ -211,11 +235,10 @@ function checkPreflight(question: GuardQuestion, group: RouteGroup): void {
   throw new AppError("forbidden_origin", "Preflights are answered for inference routes only.");
 }
 
-/** Whether the body says it is a form. @throws AppError 400, 413, 415 */
-function checkBody({ rules, encodings }: Parts, question: GuardQuestion, read: ReadPath): boolean {
+function judge({ rules, encodings }: Parts, question: GuardQuestion, read: ReadPath): BodyVerdict {
   const { bodyBytes, controlBodyBytes } = rules.limits;
   const isLarge = read.group === "inference";
-  const verdict = judgeBody({
+  return judgeBody({
     method: question.method,
     contentType: question.header("content-type"),
     contentEncoding: question.header("content-encoding"),
@@ -224,8 +247,6 @@ function checkBody({ rules, encodings }: Parts, question: GuardQuestion, read: R
     setting: isLarge ? "limits.body_bytes" : "limits.control_body_bytes",
     encodings: read.path.startsWith("/v1/") ? encodings : new Set(),
   });
-  if (!verdict.ok) throw verdict.error;
-  return verdict.isForm;
 }
 
 function wrongType(): AppError {

@@ -255,6 +255,36 @@ describe("models and counts", () => {
     expect(data[0]).toMatchObject({ object: "model", id: ids[0] });
   });
 
+  test("the client's pager reads all of them, each once, in either direction", async () => {
+    const all = (await client.models.list()).data.map(({ id }) => id);
+    expect(all.length).toBeGreaterThan(2);
+    const forwards: string[] = [];
+    for await (const { id } of client.models.list({ limit: 1 })) forwards.push(id);
+    expect(forwards).toEqual(all);
+    const last = all.at(-1)!;
+    const pages: string[][] = [];
+    const backwards = await client.models.list({ limit: 2, before_id: last });
+    for await (const { data } of backwards.iterPages()) pages.unshift(data.map(({ id }) => id));
+    expect([...pages.flat(), last]).toEqual(all);
+    const active = await client.models.list({ lifecycle: ["active", "retired"] });
+    expect(active.data.length).toBe(all.length);
+    expect((await client.models.list({ lifecycle: ["retired"] })).data).toEqual([]);
+  });
+
+  test("a page that cannot be is refused, with the parameter at fault", async () => {
+    const asked = [{ limit: 0 }, { limit: 1001 }, { after_id: "gone" }, { before_id: "gone" }];
+    for (const query of asked) {
+      const error = await failureOf(client.models.list(query));
+      expect(error).toBeInstanceOf(Anthropic.BadRequestError);
+      expect((error as Error).message).toContain(Object.keys(query)[0]!);
+      expect((error as Error).message).not.toContain("gone");
+    }
+    const plain = await fetch(`${composed.api}/v1/models?limit=0&after_id=gone`, {
+      headers: { "x-api-key": SECRETS.MLP_API_KEY },
+    });
+    expect(plain.status).toBe(200);
+  });
+
   test("tokens are counted, tools too, and no agent runs", async () => {
     const before = agent.turns.length;
     const messages = ask("Hello there, how are you?").messages;

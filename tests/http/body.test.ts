@@ -61,8 +61,10 @@ describe("is refused, and not quoted", () => {
     ['{"content":5}', "content: expected string or array."],
     ['{"content":[{"type":"a"},7]}', "content[1]: expected object."],
     ['{"content":[{"type":1}]}', "content[0].type: expected string."],
+    ['{"content":[{}]}', "content[0].type: it is required."],
+    ['{"content":[{"type":""}]}', "content[0].type: it must not be empty."],
   ])("%s hears what would have fitted", async (body, message) => {
-    const text = Type.Object({ type: Type.String() });
+    const text = Type.Object({ type: Type.String({ minLength: 1 }) });
     const content = Type.Union([Type.String(), Type.Array(text)]);
     const schema = Type.Object({
       limit: Type.Optional(Type.Union([Type.Integer({ minimum: 1 }), Type.Null()])),

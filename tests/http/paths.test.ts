@@ -149,11 +149,68 @@ test("a path that can be read in two ways, or that leads elsewhere, is none of t
 });
 
 test("errors of Ollama's paths are in its form, slashes doubled and key missing or not", async () => {
-  for (const path of ["//api//nope", "/api/nope/", `/k/${key}//api/nope`]) {
+  for (const path of ["//api//nope", "/api/nope/", `/k/${key}//api/nope`, "/api", "/api/"]) {
     expect(await (await send(path)).json()).toEqual({ error: expect.any(String) });
   }
   expect(await (await fetch(`${composed.api}//api//tags`)).json()).toEqual({
     error: expect.any(String),
+  });
+});
+
+describe("a file, sent where none is read", () => {
+  function sendFile(path: string, secret: string | null = key): Promise<Response> {
+    const body = new FormData();
+    body.set("file", new Blob(["RIFF".repeat(5_000)]), "speech.wav");
+    const headers: Record<string, string> =
+      secret === null ? {} : { authorization: `Bearer ${secret}` };
+    return fetch(composed.api + path, { method: "POST", body, headers });
+  }
+  const openai = { error: { code: "not_found", param: null } };
+  const anthropic = { type: "error", error: { type: "not_found_error" } };
+  const ollama = { error: expect.any(String) };
+
+  test.each([
+    ["/v1/audio/transcriptions", 404, openai],
+    [`/k/${key}/v1/audio/transcriptions`, 404, openai],
+    ["/v1/images/edits", 404, openai],
+    ["/nothing", 404, openai],
+    ["/v1/messages/batches", 404, anthropic],
+    ["/api/nothing", 404, ollama],
+    ["/api/blobs/sha256:abc", 501, ollama],
+    ["/api/create", 501, ollama],
+    ["/v1/models", 405, { error: { code: "method_not_allowed" } }],
+    ["/v1/chat/completions", 415, { error: { code: "unsupported_media_type" } }],
+    ["/v1/messages", 415, { type: "error", error: { type: "invalid_request_error" } }],
+    ["/api/chat", 415, ollama],
+  ])("%s answers %i, as its dialect does", async (path, status, body) => {
+    const before = agent.turns.length;
+    const answer = await sendFile(path, path.startsWith("/k/") ? null : key);
+    expect(answer.status).toBe(status);
+    expect(await answer.json()).toMatchObject(body);
+    expect(answer.headers.get("x-should-retry")).toBe("false");
+    expect(agent.turns.length).toBe(before);
+  });
+
+  test("tells nobody without a key which routes there are", async () => {
+    const paths = ["/v1/audio/transcriptions", "/v1/chat/completions", "/v1/models"];
+    for (const secret of [null, SECRETS.MLP_CONTROL_TOKEN]) {
+      const told = await Promise.all(
+        paths.map(async (path) => {
+          const answer = await sendFile(path, secret);
+          return [answer.status, await answer.text()];
+        }),
+      );
+      expect(told).toEqual(paths.map(() => [401, told[0]?.[1] ?? ""]));
+    }
+  });
+
+  test("leaves the connection fit for the next request of OpenAI's client", async () => {
+    const client = new OpenAI({ apiKey: key, baseURL: `${composed.api}/v1`, maxRetries: 0 });
+    const file = new File(["RIFF"], "speech.wav");
+    const asked = client.audio.transcriptions.create({ model: "whisper-1", file });
+    expect(await asked.catch((error: unknown) => error)).toBeInstanceOf(OpenAI.NotFoundError);
+    const answer = await client.completions.create({ model: "counter", prompt: "hi" });
+    expect(answer.choices[0]?.text).toBe("ran");
   });
 });
 

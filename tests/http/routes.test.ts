@@ -60,6 +60,11 @@ function send(route: Walked, secret?: string): Promise<Response> {
   });
 }
 
+function secretFor({ path }: Walked): string {
+  if (path.startsWith("/control/")) return SECRETS.MLP_CONTROL_TOKEN;
+  return path === "/mcp" ? SECRETS.MLP_AGENT_TOKEN : SECRETS.MLP_API_KEY;
+}
+
 async function statuses(routes: readonly Walked[], secret?: string): Promise<object> {
   const answers = routes.map(async (route) => {
     const response = await send(route, secret);
@@ -145,6 +150,25 @@ describe("every route", () => {
     expect(agent.turns).toEqual([]);
   });
 
+  test("reads no body of another type, whoever sends it: it says so, or that it is not served", async () => {
+    const posts = walk().filter(({ method }) => method === "POST");
+    const isUnserved = ({ path }: Walked): boolean =>
+      /^\/api\/(?:create|copy|push|blobs|me|signout|experimental)/.test(path);
+    const wanted = (route: Walked) => [route.name, isUnserved(route) ? 501 : 415] as const;
+    for (const type of ["text/plain", "multipart/form-data; boundary=x", "application/jsonx"]) {
+      const answers = posts.map(async (route) => {
+        const authorization = `Bearer ${secretFor(route)}`;
+        const headers = { authorization, "content-type": type };
+        const body = '{"model":"counter","prompt":"hi","input":"hi"}';
+        const { status } = await fetch(route.url, { method: "POST", headers, body });
+        return [route.name, status] as const;
+      });
+      expect(await Promise.all(answers)).toEqual(posts.map(wanted));
+    }
+    expect(posts.filter(isUnserved).length).toBeGreaterThan(5);
+    expect(agent.turns).toEqual([]);
+  });
+
   test("lets the right key in: the locks are not simply shut", async () => {
     const chat = walk().find((route) => route.name === "POST /v1/chat/completions")!;
     expect((await send(chat, SECRETS.MLP_API_KEY)).status).toBe(200);
@@ -194,5 +218,51 @@ describe("what is served by no route", () => {
   test("a WebSocket on the provider's port is refused", async () => {
     const headers = { ...key, connection: "Upgrade", upgrade: "websocket" };
     expect((await fetch(url("/v1/models"), { headers })).status).toBe(404);
+  });
+});
+
+describe("a page of an editor that is refused", () => {
+  const origin = "vscode-webview://abc";
+  const key = { authorization: `Bearer ${SECRETS.MLP_API_KEY}` };
+  const ask = (path: string, headers: Record<string, string>, body = "{}"): Promise<Response> =>
+    fetch(composed.api + path, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body,
+    });
+
+  test.each([
+    ["without a key", "/v1/chat/completions", {}, 401],
+    ["with a wrong one", "/v1/messages", { authorization: "Bearer mlp_wrong_key" }, 401],
+    ["by a wrong address", "/k/mlp_wrong_key/api/chat", {}, 401],
+    ["for its body", "/api/chat", key, 400],
+    ["for its type", "/api/chat", { ...key, "content-type": "text/plain" }, 415],
+    ["for its path", "/v1/nothing", key, 404],
+    ["for its method", "/v1/models", key, 405],
+  ] as const)("%s may read why", async (_, path, headers, status) => {
+    const answer = await ask(path, { ...headers, origin });
+    expect(answer.status === 429 ? 401 : answer.status).toBe(status);
+    expect(answer.headers.get("allow")).toBe(status === 405 ? "GET, HEAD" : null);
+    expect(answer.headers.get("access-control-allow-origin")).toBe(origin);
+    const exposed = answer.headers.get("access-control-expose-headers")?.split(", ");
+    expect(exposed).toEqual(expect.arrayContaining(["x-request-id", "x-should-retry"]));
+    expect(answer.headers.get("vary")).toBe("Origin");
+  });
+
+  test("reads nothing where it has no business, nor does anybody else's page anywhere", async () => {
+    const asked: [string, Record<string, string>][] = [
+      ["/control/sessions", { origin }],
+      ["/metrics", { origin }],
+      ["/v1/chat/completions", { origin: "https://evil.example" }],
+      ["/v1/chat/completions", { origin: "null" }],
+      ["/v1/chat/completions", { origin, host: "evil.example" }],
+      ["/v1/%zz", { origin }],
+      ["/v1/chat/completions", {}],
+    ];
+    for (const [path, headers] of asked) {
+      const answer = await ask(path, headers);
+      const told = [...answer.headers.keys()].filter((name) => name.startsWith("access-control"));
+      expect([path, headers, told]).toEqual([path, headers, []]);
+    }
   });
 });

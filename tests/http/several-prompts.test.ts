@@ -138,7 +138,8 @@ describe("OpenAI's client", () => {
       const asked = { prompt: ["plain", gap, "plain too"], stream };
       const refused = await place.post(COMPLETIONS, { model, ...asked });
       const { error } = (await refused.json()) as ErrorBody;
-      expect([refused.status, error.code, error.param]).toEqual([400, "unsupported", "prompt"]);
+      const told = [refused.status, error.code, error.param];
+      expect(told).toEqual([400, "unsupported", "prompt[1]"]);
       expect(error.message).toStartWith("This model cannot fill in the middle");
       expect(counter.turns).toEqual([]);
       expect(auditOf(place).filter(({ event }) => event === "model_request")).toEqual([]);

@@ -57,15 +57,19 @@ export function question(asked: Asked = {}): GuardQuestion {
   };
 }
 
-/** `allowed <kind>`, or the code of the refusal. */
+/** `allowed <kind>`, or the code of the refusal: of the request, or of its body to whoever wants to read it. */
 export function outcome(guard: Guard, asked: Asked): string {
   const verdict = guard(question(asked));
-  return verdict.allow ? `allowed ${verdict.caller.kind}` : verdict.error.code;
+  const error = verdict.allow ? verdict.unreadable : verdict.error;
+  return verdict.allow && error === undefined
+    ? `allowed ${verdict.caller.kind}`
+    : (error?.code ?? "refused");
 }
 
 /** What the refusal says. */
 export function messageOf(guard: Guard, asked: Asked): string {
   const verdict = guard(question(asked));
-  if (verdict.allow) throw new Error("it was let in");
-  return verdict.error.message;
+  const error = verdict.allow ? verdict.unreadable : verdict.error;
+  if (error === undefined) throw new Error("it was let in");
+  return error.message;
 }

@@ -549,10 +549,15 @@ describe("the body, before it is read", () => {
       formAsJson: true,
       caller: { kind: "client", keyId: "key_1" },
     });
-    const refused: Asked[] = [
+    const strangers: Asked[] = [
       { headers: { ...form, authorization: null } },
       { headers: { ...form, ...bearer(WRONG) } },
       { headers: { ...form, ...bearer(CONTROL) } },
+    ];
+    expect(strangers.map((asked) => outcome(guard, asked))).toEqual(
+      strangers.map(() => "invalid_api_key"),
+    );
+    const refused: Asked[] = [
       { headers: { ...form, origin: "http://localhost:3000" } },
       { headers: { ...form, origin: `http://127.0.0.1:${PORT}` } },
       { path: `/k/${CLIENT}/v1/chat/completions`, headers: { ...form, authorization: null } },
@@ -564,6 +569,50 @@ describe("the body, before it is read", () => {
       refused.map(() => "unsupported_media_type"),
     );
   });
+
+  const odd: readonly (readonly [string, Record<string, string>])[] = [
+    ["a type that is none of ours", { "content-type": "multipart/form-data; boundary=x" }],
+    ["an encoding that is not read", { "content-encoding": "br" }],
+    ["more than may be read", { "content-length": "10001" }],
+    ["a size that is none", { "content-length": "0x10" }],
+  ];
+  const form = ["a form's type", { "content-type": "application/x-www-form-urlencoded" }] as const;
+  test.each([...odd, form])(
+    "with %s, tells a stranger of his key only, whatever the route",
+    (_, headers) => {
+      for (const path of ["/v1/chat/completions", "/v1/audio/transcriptions", "/api/x", "/x"]) {
+        for (const authorization of [null, `Bearer ${WRONG}`, `Bearer ${CONTROL}`]) {
+          const verdict = guard(question({ path, headers: { ...headers, authorization } }));
+          expect(verdict).toMatchObject({ allow: false, error: { code: "invalid_api_key" } });
+        }
+      }
+    },
+  );
+
+  test.each(odd)(
+    "with %s, is for a route to refuse, if there is one that reads it",
+    (_, headers) => {
+      for (const path of ["/v1/chat/completions", "/v1/audio/transcriptions", "/api/x", "/x"]) {
+        expect(guard(question({ path, headers }))).toMatchObject({
+          allow: true,
+          unreadable: expect.any(AppError),
+        });
+      }
+    },
+  );
+
+  test.each([...odd, form])(
+    "with %s, goes nowhere near control, dashboard and bridge",
+    (_, headers) => {
+      const asked: Asked[] = [
+        { path: "/control/register", headers: { ...headers, ...bearer(CONTROL) } },
+        { path: "/control/nothing", headers: { ...headers, ...bearer(CONTROL) } },
+        { port: "bridge", path: "/mcp", headers: { ...headers, ...bearer(AGENT) } },
+        { port: "bridge", path: "/", headers: { ...headers, ...bearer(AGENT) } },
+      ];
+      for (const each of asked) expect(guard(question(each)).allow).toBe(false);
+    },
+  );
 
   test("may be gzip or zstd on /v1 with a key, and nothing else anywhere else", () => {
     for (const encoding of ["gzip", "zstd", "GZIP"]) {

@@ -1,5 +1,5 @@
 // What we answer on the Anthropic routes, for the OpenAPI document and for the tests, which hold our answers to it.
-// Source: Anthropic API, "Messages", "Streaming messages", "Count tokens", "Models", "Errors". `estimated` is an
+// Source: Anthropic API, "Messages", "Streaming messages", "Count tokens", "Errors". `estimated` is an
 // addition. Fields that the published answers have as null are left out: some clients take them for absent only.
 
 import { Type } from "@sinclair/typebox";
@@ -134,33 +134,6 @@ export const TokenCount = closed(
   { title: "TokenCount", description: "Always an estimate: about four characters to a token." },
 );
 export type TokenCount = Static<typeof TokenCount>;
-
-const OrNull = (schema: typeof Count | ReturnType<typeof Type.String>) =>
-  Type.Union([schema, Type.Null()]);
-
-export const ModelInfo = closed(
-  {
-    type: Type.Literal("model"),
-    id: Type.String({ examples: ["cursor-agent"] }),
-    display_name: Type.String({ examples: ["Cursor"] }),
-    created_at: Type.String({ description: "RFC 3339, UTC." }),
-    max_input_tokens: OrNull(Count),
-    max_tokens: Type.Null(),
-  },
-  { title: "ModelInfo" },
-);
-export type ModelInfo = Static<typeof ModelInfo>;
-
-export const ModelInfoList = closed(
-  {
-    data: Type.Array(ModelInfo),
-    has_more: Type.Literal(false),
-    first_id: OrNull(Type.String()),
-    last_id: OrNull(Type.String()),
-  },
-  { title: "ModelInfoList" },
-);
-export type ModelInfoList = Static<typeof ModelInfoList>;
 
 export const ErrorAnswer = closed(
   {

@@ -2,6 +2,7 @@
 
 import { AppError } from "../../core/error.ts";
 import type { Part } from "../../core/turn.ts";
+import { readBase64 } from "../../wire/base64.ts";
 import type { ContentBlock, InnerBlock, LeafBlock } from "./schema.ts";
 
 /** A block as far as it may be text, an image or a document, with or without blocks of its own. */
@@ -94,8 +95,10 @@ function imageOf(mediaType: string, data: string, place: string): Part {
       param: `${place}.media_type`,
     });
   }
-  if (data === "") throw new AppError("invalid_request", "The image is empty.", { param: place });
-  return { type: "image", mediaType, data };
+  const read = readBase64(data);
+  if (read !== undefined) return { type: "image", mediaType, data: read };
+  const message = data === "" ? "The image is empty." : "The image is not in base64.";
+  throw new AppError("invalid_request", message, { param: place });
 }
 
 /** A document of text is passed on as text, with what the client says about it before it. */

@@ -2,6 +2,7 @@
 
 import { AppError } from "../../core/error.ts";
 import type { Part } from "../../core/turn.ts";
+import { readBase64 } from "../../wire/base64.ts";
 import type { ChatMessage } from "./schema.ts";
 
 /** Base64 images as parts. Throws `AppError` `invalid_request` naming the image. */
@@ -13,7 +14,6 @@ export function decodeImages(images: ChatMessage["images"], path: string): Part[
 
 const DATA_URL = /^data:([^;,]*)(?:;[^;,]*)*;base64,/i;
 const IMAGE_TYPE = /^image\/[\w.+-]+$/;
-const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /**
  * `text` is bare base64, as Ollama has it, or a data URL, as some clients pass on; line breaks are no part of the data.
@@ -21,8 +21,8 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
  */
 export function decodeImage(text: string, param: string): Part {
   const prefix = DATA_URL.exec(text);
-  const data = text.slice(prefix?.[0].length ?? 0).replaceAll(/[\r\n]/g, "");
-  if (!BASE64.test(data)) {
+  const data = readBase64(text.slice(prefix?.[0].length ?? 0));
+  if (data === undefined) {
     throw new AppError("invalid_request", `${param} must be an image in base64.`, { param });
   }
   const named = prefix?.[1]?.toLowerCase() ?? "";

@@ -2,6 +2,7 @@
 
 import { AppError } from "../../core/error.ts";
 import type { Part } from "../../core/turn.ts";
+import { readBase64 } from "../../wire/base64.ts";
 import type { ContentPart } from "./schema.ts";
 
 /** The fields of a piece that can be text or an image. */
@@ -85,6 +86,8 @@ function imageOf(mediaType: string, data: string, place: string): Part {
   if (!mediaType.startsWith("image/")) {
     throw new AppError("unsupported", "Only images are supported here.", { param: place });
   }
-  if (data === "") throw new AppError("invalid_request", "The image is empty.", { param: place });
-  return { type: "image", mediaType, data };
+  const read = readBase64(data);
+  if (read !== undefined) return { type: "image", mediaType, data: read };
+  const message = data === "" ? "The image is empty." : "The image is not in base64.";
+  throw new AppError("invalid_request", message, { param: place });
 }

@@ -19,8 +19,8 @@ const HIGHEST_LIMIT = 100;
 export function encodeInputItems(kept: KeptResponse, query: ListQuery): ResponseInputItems {
   const limit = limitOf(query.limit);
   const all = kept.input.map(shownItem);
-  const ordered = query.order === "asc" ? all : all.toReversed();
-  const from = query.after ? ordered.findIndex((item) => item.id === query.after) + 1 : 0;
+  const ordered = isAscending(query.order) ? all : all.toReversed();
+  const from = query.after ? placeOf(query.after, ordered) + 1 : 0;
   const data = ordered.slice(from, from + limit);
   return {
     object: "list",
@@ -42,6 +42,20 @@ function shownItem(item: InputItem, index: number) {
   if (type !== "message" || typeof item.content !== "string") return shown;
   const part = item.role === "assistant" ? "output_text" : "input_text";
   return { ...shown, content: [{ type: part, text: item.content }] };
+}
+
+function isAscending(order: string | null): boolean {
+  if (!order || order === "desc") return false;
+  if (order === "asc") return true;
+  throw new AppError("invalid_request", "order is asc or desc.", { param: "order" });
+}
+
+function placeOf(id: string, items: readonly { readonly id: string }[]): number {
+  const place = items.findIndex((item) => item.id === id);
+  if (place >= 0) return place;
+  throw new AppError("invalid_request", "after is not the id of an item of this response.", {
+    param: "after",
+  });
 }
 
 function limitOf(given: string | null): number {

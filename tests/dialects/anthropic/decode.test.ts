@@ -104,6 +104,24 @@ test("results that are no content are refused, not lost", () => {
   });
 });
 
+test("an image that is not in base64 is refused before anybody works on it", () => {
+  const image = (source: object) => ({
+    ...MODEL,
+    messages: [{ role: "user", content: [{ type: "image", source }] }],
+  });
+  const base64 = { type: "base64", media_type: "image/png" };
+  for (const data of ["", "!!!!", "AAAA AAAA", "https://example.test/a.png"]) {
+    expect(refusalOf(image({ ...base64, data }))).toMatchObject({
+      code: "invalid_request",
+      param: "messages[0].content[0].source",
+    });
+  }
+  const { request } = openMessages(image({ ...base64, data: "AAAA\r\nAA==\n" }));
+  expect(request.messages[0]?.content).toEqual([
+    { type: "image", mediaType: "image/png", data: "AAAAAA==" },
+  ]);
+});
+
 test("text between results stays where it stood", () => {
   const { request } = openMessages({
     ...MODEL,

@@ -7,13 +7,11 @@ import {
   ErrorAnswer,
   Message,
   MessageStreamEvent,
-  ModelInfoList,
 } from "../../../src/dialects/anthropic/answer-schema.ts";
 import type { AnswerBlock } from "../../../src/dialects/anthropic/answer-schema.ts";
 import type { ThinkingDisplay } from "../../../src/dialects/anthropic/decode.ts";
 import { createMessageStream, encodeMessage } from "../../../src/dialects/anthropic/encode.ts";
 import { encodeError } from "../../../src/dialects/anthropic/errors.ts";
-import { encodeModelList } from "../../../src/dialects/anthropic/models.ts";
 import { createSseDecoder } from "../../../src/wire/sse.ts";
 import { createShapeCheck } from "./support.ts";
 
@@ -267,23 +265,6 @@ describe("an error", () => {
       expect([code, body.error.type === "overloaded_error"]).toEqual([code, code === "too_busy"]);
     }
   });
-});
-
-test("the list of models is one page, with the first and last names", () => {
-  const check = createShapeCheck(ModelInfoList);
-  const models = [
-    { id: "a", label: "Agent A", contextLength: 200_000, capabilities: [] },
-    { id: "b", capabilities: [] },
-  ];
-  const list = encodeModelList(models, META.created);
-  check(list);
-  expect(list).toMatchObject({ has_more: false, first_id: "a", last_id: "b" });
-  expect(list.data.map((each) => each.display_name)).toEqual(["Agent A", "b"]);
-  expect(list.data[0]).toMatchObject({
-    max_input_tokens: 200_000,
-    created_at: "2026-01-02T03:04:05.999Z",
-  });
-  expect(encodeModelList([], 0)).toMatchObject({ data: [], first_id: null, last_id: null });
 });
 
 test("thoughts that nobody asked for are kept for an answer of nothing else, and not without end", () => {

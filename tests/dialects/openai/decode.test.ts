@@ -166,6 +166,8 @@ describe("messages", () => {
     ["data:image/png,AAAA", "invalid_request"],
     ["data:image/png;base64", "invalid_request"],
     ["data:image/png;base64,", "invalid_request"],
+    ["data:image/png;base64,!!!!", "invalid_request"],
+    ["data:image/png;base64,AAAA%3D", "invalid_request"],
     ["data:application/pdf;base64,AAAA", "unsupported"],
     ["file:///etc/passwd", "invalid_request"],
     ["javascript:alert(1)", "invalid_request"],

@@ -181,4 +181,9 @@ describe("the items before an answer", () => {
   test.each(["0", "101", "many", "1.5"])("are not listed with a limit of %s", (limit) => {
     expect(() => list({ limit })).toThrow("limit is a number");
   });
+
+  test("are not listed from an item that is not there, nor in an order that is none", () => {
+    expect(() => list({ after: "item_9" })).toThrow("after is not the id");
+    expect(() => list({ order: "sideways" })).toThrow("order is asc or desc");
+  });
 });
