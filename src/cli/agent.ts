@@ -47,7 +47,7 @@ export async function agent(
   ...words: readonly string[]
 ): Promise<void> {
   const [name, ...command] = words;
-  if (name === undefined) throw new UsageError("Expected argument for connector");
+  if (name === undefined) throw new UsageError(`name a connector: one of ${CONNECTORS}`);
   if (name !== "acp" && command[0] !== undefined) {
     throw new UsageError(`the ${name} connector takes no command: ${command[0]}`);
   }

@@ -22,7 +22,7 @@ export async function verify(context: CliContext, _: object, file?: string): Pro
   const files = file === undefined ? await auditsOf(context) : [file];
   for (const path of files) {
     const result = await verifyAudit(path);
-    if (result.files.length === 0) throw noAudit(path);
+    if (result.files.length === 0) throw noAudit(path, file);
     const { firstBad } = result;
     if (firstBad === undefined) context.io.output.write(`${visible(path)}: ${described(result)}\n`);
     else {
@@ -52,7 +52,7 @@ export interface TailFlags {
 
 export async function tail(context: CliContext, flags: TailFlags, file?: string): Promise<void> {
   const path = file ?? (await auditsOf(context))[0] ?? "";
-  if (!flags.follow && !existsSync(path)) throw noAudit(path);
+  if (!flags.follow && !existsSync(path)) throw noAudit(path, file);
   const audit = await tailAudit(path, flags.lines);
   try {
     show(context, flags, audit.lines);
@@ -62,10 +62,11 @@ export async function tail(context: CliContext, flags: TailFlags, file?: string)
   }
 }
 
-/** Until a signal. */
+/** Until a signal, or until nobody reads it any more. */
 async function follow(context: CliContext, flags: TailFlags, audit: AuditTail): Promise<void> {
   const stop = Promise.withResolvers<"stop">();
   const stopListening = context.io.onSignal(() => stop.resolve("stop"));
+  const stopWatching = context.io.onUnread(() => stop.resolve("stop"));
   try {
     for (;;) {
       let timer: Timer | undefined;
@@ -79,6 +80,7 @@ async function follow(context: CliContext, flags: TailFlags, audit: AuditTail): 
     }
   } finally {
     stopListening();
+    stopWatching();
   }
 }
 
@@ -117,6 +119,8 @@ async function auditsOf({ env, paths }: CliContext): Promise<readonly string[]> 
   return existing.length === 0 ? [provider] : existing;
 }
 
-function noAudit(path: string): CommandError {
-  return new CommandError(`${path} does not exist; a server makes it when it starts`);
+function noAudit(path: string, named: string | undefined): CommandError {
+  const why =
+    named === undefined ? "does not exist; a server makes it when it starts" : "does not exist";
+  return new CommandError(`${path} ${why}`);
 }

@@ -1,6 +1,6 @@
 // The command line as a function: arguments in, exit code out. Owns no stream and never ends the process.
 
-import { buildApplication, buildRouteMap, run, text_en } from "@stricli/core";
+import { buildApplication, buildRouteMap, run } from "@stricli/core";
 import type { Application, StricliProcess } from "@stricli/core";
 
 import type { App } from "./app.ts";
@@ -15,6 +15,7 @@ import { keysRoutes, sessionsRoutes } from "./routes-control.ts";
 import { doctorCommand } from "./routes-doctor.ts";
 import * as Papers from "./routes-papers.ts";
 import * as Servers from "./routes-servers.ts";
+import { createTexts } from "./texts.ts";
 import type { Environment } from "../config/read-environment.ts";
 import type { Paths } from "../config/paths.ts";
 
@@ -116,23 +117,6 @@ function buildCommandLine(version: string): Application<CliContext> {
       },
     },
     determineExitCode: exitCodeOf,
-    localization: { text: texts() },
+    localization: { text: createTexts() },
   });
-}
-
-function texts(): typeof text_en {
-  return {
-    ...text_en,
-    exceptionWhileParsingArguments: (error) =>
-      `mlp: ${error instanceof Error ? error.message : String(error)}`,
-    exceptionWhileRunningCommand: failureText,
-    exceptionWhileLoadingCommandFunction: failureText,
-    noCommandRegisteredForInput: ({ input, corrections }) => {
-      const meant =
-        corrections.length === 0
-          ? "mlp --help lists them"
-          : `did you mean ${corrections.join(" or ")}?`;
-      return `mlp: no command \`${input}\`, ${meant}`;
-    },
-  };
 }

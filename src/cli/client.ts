@@ -3,12 +3,13 @@
 import { isJsonObject, parseJson } from "../core/json.ts";
 import type { JsonValue } from "../core/json.ts";
 import { CommandError } from "./failure.ts";
+import type { Secret } from "./read-secret.ts";
 
 export interface ClientSettings {
   /** The base address, without a slash at its end. */
   readonly base: string;
-  /** `undefined`: for routes that need none. */
-  readonly secret?: string | undefined;
+  /** Without it, for routes that need none. */
+  readonly secret?: Secret;
 }
 
 interface RequestSettings {
@@ -25,11 +26,13 @@ export interface Client {
 
 const TIMEOUT_MS = 15_000;
 
+const UNAUTHORIZED = 401;
+
 export function createClient({ base, secret }: ClientSettings): Client {
   async function open(method: string, path: string, request: RequestSettings): Promise<Response> {
     const { body, signal } = request;
     const headers = new Headers({ accept: "application/json" });
-    if (secret !== undefined) headers.set("authorization", `Bearer ${secret}`);
+    if (secret !== undefined) headers.set("authorization", `Bearer ${secret.value}`);
     if (body !== undefined) headers.set("content-type", "application/json");
     const response = await send(`${base}${path}`, {
       method,
@@ -40,6 +43,11 @@ export function createClient({ base, secret }: ClientSettings): Client {
       ...(signal !== undefined && { signal }),
     });
     if (response.ok) return response;
+    if (response.status === UNAUTHORIZED && secret !== undefined) {
+      throw new CommandError(
+        `${base} does not take the secret in ${secret.place}; set ${secret.variable} to its own`,
+      );
+    }
     throw new CommandError(refusal(response.status, await response.text()));
   }
 

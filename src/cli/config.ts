@@ -15,6 +15,7 @@ import type { CliContext } from "./context.ts";
 import { asUsage } from "./failure.ts";
 import { settingsOf } from "./flags.ts";
 import type { CommonFlags, SettingFlags } from "./flags.ts";
+import { settingAt } from "./reload.ts";
 import { json, table } from "./table.ts";
 
 export interface ShowFlags extends CommonFlags, Omit<SettingFlags, "log-level"> {
@@ -47,12 +48,7 @@ export async function showConfig(context: CliContext, flags: ShowFlags): Promise
 }
 
 function shownValue(config: Config, { path }: Setting): unknown {
-  const steps = path.split(".");
-  const value = steps.reduce<unknown>(
-    (inner, step) => (inner as Readonly<Record<string, unknown>>)[step],
-    config,
-  );
-  return masked(steps.at(-1) ?? "", value);
+  return masked(path.split(".").at(-1) ?? "", settingAt(config, path));
 }
 
 /** Text as it is, unless it would look like another kind of value. */

@@ -31,6 +31,8 @@ export interface Io {
   readonly errors: Output;
   /** Calls back on each SIGINT, SIGTERM or SIGHUP. Returns the way to stop. */
   readonly onSignal: (listener: () => void) => () => void;
+  /** Calls back once when nobody reads stdout any more, as behind `| head -1`. Returns the way to stop. */
+  readonly onUnread: (listener: () => void) => () => void;
   /** SIGHUP to a server without a terminal: its configuration has changed. */
   readonly onReload: (listener: () => void) => () => void;
 }

@@ -29,7 +29,7 @@ export function describeUp(running: Running, settings: DescribeSettings): string
         ["agent", why === "" ? spec : `${spec} (${why})`],
         ...notes.foundUnsupported.map(({ name, path }): Entry => [
           "",
-          `found, not supported yet: ${name} at ${path}`,
+          `found, and needs an adapter that speaks ACP: ${name} at ${path}`,
         ]),
       ]),
     ),
@@ -40,7 +40,7 @@ export function describeUp(running: Running, settings: DescribeSettings): string
 export function describeServe(running: Running, settings: DescribeSettings): string {
   const { ready } = running;
   return [
-    `mlp ${ready.version}: the provider, joined to a bridge\n\n`,
+    `mlp ${ready.version}: the provider; its agents are behind a bridge\n\n`,
     indent(
       pairs([
         ["API", apiEntry(ready.api)],
@@ -70,7 +70,7 @@ export function describeAgent({ ready }: Running): string {
   const name = ready.agent ?? "the agent";
   return [
     `mlp ${ready.version}: agent ${visible(name)}, for the bridge at ${ready.bridge ?? "none"}\n`,
-    "Unless a policy there approves it, it waits for: mlp sessions approve\n",
+    `Unless a policy there approves it, it waits for: mlp sessions approve ${shellQuoted(name)}\n`,
   ].join("");
 }
 
@@ -80,18 +80,14 @@ function apiEntry(api: string | null): string {
     : `${api}/v1 for OpenAI clients, ${api} for Ollama and Anthropic clients`;
 }
 
-function keyEntries({ notes }: Running, { config, showKey }: DescribeSettings): readonly Entry[] {
-  const place = notes.apiKeyFile ?? keyPlace(config);
+function keyEntries({ notes }: Running, { showKey }: DescribeSettings): readonly Entry[] {
+  const place = notes.apiKeyFile ?? "$MLP_API_KEY";
   return showKey
     ? [
         ["key", notes.apiKey],
         ["", `kept in ${place}`],
       ]
     : [["key", `in ${place}`]];
-}
-
-function keyPlace(config: Config): string {
-  return config.security.api_key === null ? "$MLP_API_KEY" : "the configuration (security.api_key)";
 }
 
 /** Works when pasted, and leaves no key in the shell's history. */

@@ -31,7 +31,7 @@ export async function makeEditorKey(
   } catch (error) {
     // The key of this install is nobody else's: not that of a server elsewhere.
     if (!(error instanceof CommandError) || !isHere(url)) throw error;
-    const secret = readSecret("api-key", context);
+    const secret = readSecret("api-key", context).value;
     context.io.errors.write(
       `No key of its own: ${error.message}. It gets the client key of this install.\n`,
     );

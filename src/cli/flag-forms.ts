@@ -1,9 +1,7 @@
 // The forms that flags have, as the command parser wants them described.
 
-import { buildChoiceParser } from "@stricli/core";
-
 import { parseDuration } from "./duration.ts";
-import { parseLimit, parseNames, parseWhole } from "./flags.ts";
+import { parseLevel, parseLimit, parseNames, parseWhole } from "./flags.ts";
 
 export function text(brief: string, placeholder: string) {
   return { kind: "parsed", parse: String, optional: true, brief, placeholder } as const;
@@ -44,7 +42,7 @@ export const duration = {
 
 export const logLevel = {
   kind: "parsed",
-  parse: buildChoiceParser(["debug", "info", "warn", "error", "silent"]),
+  parse: parseLevel,
   optional: true,
   brief: "debug, info, warn, error or silent",
   placeholder: "level",

@@ -53,6 +53,14 @@ export function parseWhole(text: string): number {
   throw new SyntaxError("expected a whole number");
 }
 
+const LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+
+export function parseLevel(text: string): (typeof LEVELS)[number] {
+  const level = LEVELS.find((each) => each === text);
+  if (level !== undefined) return level;
+  throw new SyntaxError(`expected one of ${LEVELS.join(", ")}`);
+}
+
 export type Limit = number | "none";
 
 /** A whole number above zero, or `none`. */

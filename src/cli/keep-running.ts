@@ -7,6 +7,9 @@ import type { Io } from "./context.ts";
 export interface Life {
   start(): Promise<Running>;
   onReady(running: Running): void;
+  /** A stop takes longer than `slowMs` milliseconds: what is open is let end. */
+  onSlowStop(): void;
+  readonly slowMs: number;
   /** How long a start that is told to stop may still take, in milliseconds: an agent may be mute. */
   readonly startMs: number;
   /** How long an end at once may take, in milliseconds. */
@@ -19,6 +22,7 @@ export async function keepRunning(life: Life, onSignal: Io["onSignal"]): Promise
   const second = Promise.withResolvers<"hurry">();
   let count = 0;
   let patience: Timer | undefined;
+  let slow: Timer | undefined;
   const stopListening = onSignal(() => {
     count += 1;
     if (count === 1) first.resolve("stop");
@@ -40,12 +44,14 @@ export async function keepRunning(life: Life, onSignal: Io["onSignal"]): Promise
       await atOnce(running, life.abortMs);
       throw end;
     }
+    slow = setTimeout(() => life.onSlowStop(), life.slowMs);
     const drained = running.close().then(() => "drained" as const);
     if ((await Promise.race([drained, second.promise])) === "drained") return 0;
     await atOnce(running, life.abortMs);
     return 1;
   } finally {
     clearTimeout(patience);
+    clearTimeout(slow);
     stopListening();
   }
 }

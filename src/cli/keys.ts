@@ -7,7 +7,7 @@ import type { Static } from "@sinclair/typebox";
 import type { CliContext } from "./context.ts";
 import { connectControl } from "./control.ts";
 import type { ClientFlags, TableFlags } from "./flags.ts";
-import { json, table } from "./table.ts";
+import { json, minuteOf, table } from "./table.ts";
 
 const HEAD = ["KEY", "LABEL", "STATUS", "CREATED", "EXPIRES", "MODELS", "SESSIONS"];
 
@@ -32,16 +32,11 @@ function row(key: KeyRow, now: number): readonly string[] {
     key.id,
     key.label,
     key.revoked_at === null ? (isExpired ? "expired" : "active") : "revoked",
-    day(key.created_at),
-    key.expires_at === null ? "never" : day(key.expires_at),
+    minuteOf(key.created_at),
+    key.expires_at === null ? "never" : minuteOf(key.expires_at),
     key.models?.join(",") ?? "all",
     key.sessions?.join(",") ?? "all",
   ];
-}
-
-/** `2026-11-22 18:03`, in UTC as the server says it. */
-function day(time: string): string {
-  return time.slice(0, 16).replace("T", " ");
 }
 
 export interface CreateKeyFlags extends TableFlags {

@@ -8,7 +8,7 @@ import type { CliContext } from "./context.ts";
 import { findServer } from "./find-server.ts";
 import type { TableFlags } from "./flags.ts";
 import { readSecret } from "./read-secret.ts";
-import { json, pairs, table } from "./table.ts";
+import { json, minuteOf, pairs, table } from "./table.ts";
 
 /** A client of the provider's inference routes. */
 export function connectApi(url: string | undefined, context: CliContext): Client {
@@ -21,7 +21,7 @@ export async function listModels(context: CliContext, flags: TableFlags): Promis
   const rows = modelsOf(answer).map((model) => [
     text(model["name"]),
     text(member(model["details"], "family")),
-    minute(text(model["modified_at"])),
+    minuteOf(text(model["modified_at"])),
   ]);
   context.io.output.write(flags.json ? json(answer) : table(["NAME", "AGENT", "MODIFIED"], rows));
 }
@@ -70,14 +70,9 @@ export async function contextLengthOf(api: Client, model: string): Promise<numbe
     : undefined;
 }
 
-/** `2026-11-22 18:03`, in the zone that the server says it in. */
-function minute(time: string): string {
-  return time.slice(0, 16).replace("T", " ");
-}
-
 /** A model has to expire in Ollama's answer; one that does not is given a year far away. */
 function until(time: string): string {
-  return Number(time.slice(0, 4)) >= 2100 ? "no end" : minute(time);
+  return Number(time.slice(0, 4)) >= 2100 ? "no end" : minuteOf(time);
 }
 
 function infoEntries(info: JsonValue | undefined): readonly (readonly [string, string])[] {

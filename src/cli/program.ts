@@ -24,8 +24,11 @@ export async function runProgram(argv: readonly string[]): Promise<ExitCode> {
     findPaths: () => findPaths({ env, platform, home }),
     app: createApp(),
   });
+  const failure = await io.flush();
+  if (failure === undefined) return exitCode;
+  io.errors.write(`mlp: stdout cannot be written (${failure})\n`);
   await io.flush();
-  return exitCode;
+  return exitCode === 0 ? 1 : exitCode;
 }
 
 /** Bun's fetch sends even 127.0.0.1 to the proxy of HTTP_PROXY, and our secrets with it. */

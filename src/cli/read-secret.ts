@@ -13,17 +13,25 @@ const VARIABLES: Readonly<Record<SecretName, string>> = {
   "control-token": "MLP_CONTROL_TOKEN",
 };
 
+export interface Secret {
+  readonly value: string;
+  /** Where it was found, for people. */
+  readonly place: string;
+  /** The variable that gives another. */
+  readonly variable: string;
+}
+
 /** Throws `CommandError` saying where a secret was looked for, and `AppError` for a file that is not safe to use. */
 export function readSecret(
   name: SecretName,
   { env, paths }: Pick<CliContext, "env" | "paths">,
-): string {
+): Secret {
   const variable = VARIABLES[name];
   const given = env[variable];
-  if (given !== undefined && given !== "") return given;
+  if (given !== undefined && given !== "") return { value: given, place: variable, variable };
   const file = join(paths.secrets, name);
   const secret = readPrivate(file)?.trim() ?? "";
-  if (secret !== "") return secret;
+  if (secret !== "") return { value: secret, place: file, variable };
   throw new CommandError(
     `${file} does not exist or is empty; start the server with \`mlp up\`, or set ${variable}`,
   );

@@ -15,9 +15,20 @@ const sessionName = {
   kind: "tuple",
   parameters: [Form.argument("Session id, or the agent's id or label", "session|agent")],
 } as const;
+/** For what is easily taken back or asks first: without a name, the only one that it can be about. */
+const sessionNameOrOnly = {
+  kind: "tuple",
+  parameters: [{ ...sessionName.parameters[0], optional: true }],
+} as const;
 const keyId = { kind: "tuple", parameters: [Form.argument("Id of the key", "key")] } as const;
 
-function change(name: "deny" | "suspend" | "resume" | "revoke", brief: string) {
+const resume = buildCommand<ClientFlags, [string?], CliContext>({
+  loader: async () => withContext((await import("./sessions.ts")).changeSession("resume")),
+  parameters: { flags: { url: Form.url }, positional: sessionNameOrOnly },
+  docs: { brief: "Let a paused session go on" },
+});
+
+function change(name: "deny" | "suspend" | "revoke", brief: string) {
   return buildCommand<ClientFlags, [string], CliContext>({
     loader: async () => withContext((await import("./sessions.ts")).changeSession(name)),
     parameters: { flags: { url: Form.url }, positional: sessionName },
@@ -31,7 +42,7 @@ const listSessions = buildCommand<TableFlags, [], CliContext>({
   docs: { brief: "List sessions: who asks, who may answer, and how much is left" },
 });
 
-const approve = buildCommand<ApproveFlags, [string], CliContext>({
+const approve = buildCommand<ApproveFlags, [string?], CliContext>({
   loader: async () => withContext((await import("./sessions-approve.ts")).approveSession),
   parameters: {
     flags: {
@@ -53,7 +64,7 @@ const approve = buildCommand<ApproveFlags, [string], CliContext>({
         "inference, tools, agent:read, agent:write, agent:exec; default: the first three, as far as it asks for them",
       ),
     },
-    positional: sessionName,
+    positional: sessionNameOrOnly,
   },
   docs: { brief: "Let an agent answer: shows who asks for what first" },
 });
@@ -70,7 +81,7 @@ export const sessionsRoutes = buildRouteMap({
     approve,
     deny: change("deny", "Refuse an agent that asks"),
     suspend: change("suspend", "Pause a session"),
-    resume: change("resume", "Let a paused session go on"),
+    resume,
     revoke: change("revoke", "End a session, and what it is answering, at once"),
     extend,
   },

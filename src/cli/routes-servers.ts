@@ -17,10 +17,13 @@ const common = {
   json: { ...Form.json, brief: "Print one line of JSON when ready" },
 } as const;
 
-const host = Form.text("Address to listen on", "address");
-const port = Form.port("Port to listen on; 0 picks a free one");
-const bridgePort = Form.port("Port of the bridge; 0 picks a free one");
-const bridge = Form.text("Address of the bridge to join", "url");
+const host = Form.text("Address to listen on; 127.0.0.1 unless configured", "address");
+const port = Form.port("Port to listen on; 11434 unless configured, 0 picks a free one");
+const bridgePort = Form.port("Port of the bridge; 8787 unless configured, 0 picks a free one");
+const bridge = Form.text(
+  "Address of the bridge to join; ws://127.0.0.1:8787 unless configured",
+  "url",
+);
 
 export const upCommand = buildCommand<UpFlags, [], CliContext>({
   loader: async () => withContext((await import("./up.ts")).up),
@@ -47,12 +50,12 @@ export const upCommand = buildCommand<UpFlags, [], CliContext>({
 export const serveCommand = buildCommand<ServeFlags, [], CliContext>({
   loader: async () => withContext((await import("./serve.ts")).serve),
   parameters: { flags: { ...common, host, port, bridge } },
-  docs: { brief: "Start the provider alone, joined to a bridge" },
+  docs: { brief: "Start the provider alone; its agents are behind a bridge" },
 });
 
 export const bridgeCommand = buildCommand<BridgeFlags, [], CliContext>({
   loader: async () => withContext((await import("./bridge.ts")).bridge),
-  parameters: { flags: { ...common, host, port, "bridge-port": bridgePort } },
+  parameters: { flags: { ...common, host, port: bridgePort, "bridge-port": bridgePort } },
   docs: { brief: "Start the bridge alone" },
 });
 

@@ -50,6 +50,7 @@ export async function runModel(
 /** Until the end of input, Ctrl-C at the prompt, or `/bye`. What was cancelled or failed is not remembered. */
 async function converse(context: CliContext, client: Client, model: string): Promise<void> {
   const { io } = context;
+  io.errors.write("Ctrl-C stops an answer; /bye or Ctrl-D ends the conversation.\n");
   let messages: readonly ChatMessage[] = [];
   for (;;) {
     const line = await io.input.ask(">>> ");
@@ -69,11 +70,19 @@ async function converse(context: CliContext, client: Client, model: string): Pro
   }
 }
 
-/** The answer's text, which has been printed; `undefined` when Ctrl-C cancelled it. */
+/**
+ * The answer's text, which has been printed; `undefined` when Ctrl-C cancelled it. Where nobody reads it any more the agent
+ * is stopped, too.
+ */
 async function answer(context: CliContext, chat: Chat): Promise<string | undefined> {
   const { io } = context;
   const abort = new AbortController();
+  let isUnread = false;
   const stopListening = io.onSignal(() => abort.abort());
+  const stopWatching = io.onUnread(() => {
+    isUnread = true;
+    abort.abort();
+  });
   try {
     const { client, model, messages } = chat;
     const response = await client.open("POST", "/api/chat", {
@@ -83,9 +92,10 @@ async function answer(context: CliContext, chat: Chat): Promise<string | undefin
     return await print(context, response);
   } catch (error) {
     if (!abort.signal.aborted) throw error;
-    return undefined;
+    return isUnread ? "" : undefined;
   } finally {
     stopListening();
+    stopWatching();
   }
 }
 
@@ -95,12 +105,17 @@ async function print({ io }: CliContext, response: Response): Promise<string> {
   const utf8 = new TextDecoder();
   let content = "";
   let isDone = false;
+  let hasShown = false;
+  const show = (text: string): void => {
+    hasShown = true;
+    io.output.write(text);
+  };
   const take = (line: string): void => {
     const chunk = readChunk(line);
     if (chunk.thinking !== "" && io.output.hasColor) {
-      io.output.write(`${DIM}${visibleText(chunk.thinking)}${RESET}`);
+      show(`${DIM}${visibleText(chunk.thinking)}${RESET}`);
     }
-    if (chunk.content !== "") io.output.write(visibleText(chunk.content));
+    if (chunk.content !== "") show(visibleText(chunk.content));
     content += chunk.content;
     isDone ||= chunk.isDone;
   };
@@ -110,7 +125,7 @@ async function print({ io }: CliContext, response: Response): Promise<string> {
     }
     for (const line of lines.end()) take(line);
   } finally {
-    io.output.write("\n");
+    if (hasShown) io.output.write("\n");
   }
   if (!isDone) throw new CommandError("the answer broke off");
   return content;

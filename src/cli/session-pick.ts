@@ -7,6 +7,25 @@ import { CommandError } from "./failure.ts";
 
 export type SessionRow = Static<typeof SessionAnswer>;
 
+/**
+ * As `pickSession`; without a name the only one that is in one of `statuses`. Throws `CommandError`.
+ */
+export function pickNamedOrOnly(
+  sessions: readonly SessionRow[],
+  name: string | undefined,
+  statuses: readonly string[],
+): SessionRow {
+  if (name !== undefined) return pickSession(sessions, name, statuses);
+  const [only, ...others] = sessions.filter(({ status }) => statuses.includes(status));
+  if (only === undefined)
+    throw new CommandError(`no session is ${statuses.join(" or ")}; see mlp sessions list`);
+  if (others.length === 0) return only;
+  const names = [only, ...others].map(({ session_id, label }) => `${session_id} (${label})`);
+  throw new CommandError(
+    `several sessions are ${statuses.join(" or ")}; name one of ${names.join(", ")}`,
+  );
+}
+
 /** The statuses from which nothing comes back. */
 const ENDED = new Set(["expired", "revoked", "exhausted", "denied"]);
 

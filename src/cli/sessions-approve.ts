@@ -11,7 +11,7 @@ import { connectControl } from "./control.ts";
 import { formatDuration } from "./duration.ts";
 import { asUsage, CommandError, UsageError } from "./failure.ts";
 import type { ClientFlags, Limit } from "./flags.ts";
-import { pickSession } from "./session-pick.ts";
+import { pickNamedOrOnly } from "./session-pick.ts";
 import type { SessionRow } from "./session-pick.ts";
 import { pairs } from "./table.ts";
 
@@ -37,14 +37,17 @@ const USUAL_SCOPES: readonly Scope[] = ["inference", "tools", "agent:read"];
 export async function approveSession(
   context: CliContext,
   flags: ApproveFlags,
-  name: string,
+  name?: string,
 ): Promise<void> {
   const { io, env, paths } = context;
+  // Whoever agrees unseen has to say to whom.
+  if (flags.yes && name === undefined)
+    throw new UsageError("--yes needs the name of a session or agent");
   checkScopes(flags.scopes ?? []);
   const { config } = await asUsage(() => loadConfig({ env, paths }));
   const control = connectControl("sessions", flags.url, context);
   const all = await control.ask(SessionsAnswer, { method: "GET", path: ["sessions"] });
-  const session = pickSession(all.sessions, name, ["pending"]);
+  const session = pickNamedOrOnly(all.sessions, name, ["pending"]);
   const grant = grantOf(flags, session, config);
   io.output.write(describe(session, grant));
   if (!flags.yes && !(await isConfirmed(context))) throw new CommandError("not approved");

@@ -5,7 +5,7 @@ import type { CliContext } from "./context.ts";
 import { connectControl } from "./control.ts";
 import { formatDuration } from "./duration.ts";
 import type { ClientFlags, TableFlags } from "./flags.ts";
-import { pickSession } from "./session-pick.ts";
+import { pickNamedOrOnly, pickSession } from "./session-pick.ts";
 import type { SessionRow } from "./session-pick.ts";
 import { json, table } from "./table.ts";
 
@@ -79,10 +79,10 @@ const DONE: Readonly<Record<Change, string>> = {
 
 /** The command that makes one of the changes that need nothing but a session. */
 export function changeSession(change: Change) {
-  return async function (context: CliContext, flags: ClientFlags, name: string): Promise<void> {
+  return async function (context: CliContext, flags: ClientFlags, name?: string): Promise<void> {
     const control = connectControl("sessions", flags.url, context);
     const all = await control.ask(SessionsAnswer, { method: "GET", path: ["sessions"] });
-    const session = pickSession(all.sessions, name, FROM[change]);
+    const session = pickNamedOrOnly(all.sessions, name, FROM[change]);
     const path = ["sessions", session.session_id, change];
     await control.ask(SessionAnswer, { method: "POST", path });
     context.io.output.write(`${session.session_id} ${DONE[change]}\n`);

@@ -36,7 +36,7 @@ export interface SettingsFile {
 }
 
 export function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  return trying(path, () => lstatSync(path, { throwIfNoEntry: false }) !== undefined);
 }
 
 /** `undefined` when there is none. Throws `CommandError` for one that is not a plain text file of the user's own. */

@@ -27,6 +27,13 @@ export function pairs(entries: readonly (readonly [name: string, value: string])
     .join("");
 }
 
+/** `2026-11-22 18:03Z` of a time as the server says it: in UTC. */
+export function minuteOf(time: string): string {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d.*Z$/.test(time)
+    ? `${time.slice(0, 16).replace("T", " ")}Z`
+    : time;
+}
+
 export function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }

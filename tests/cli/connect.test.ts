@@ -458,7 +458,7 @@ describe("an editor that is set up by hand", () => {
   test("with --print gets steps without one", async () => {
     const { stdout, stderr } = await run("connect openai --print --model m");
     expect(stdout).toBe(
-      `export OPENAI_BASE_URL='${stub.url}/v1'\nexport OPENAI_API_KEY='<key>'\n\nThe model is m. Both openai for Python and openai for JavaScript read these variables.\n`,
+      `export OPENAI_BASE_URL='${stub.url}/v1'\nexport OPENAI_API_KEY='<key>'\n# The model is m. Both openai for Python and openai for JavaScript read these variables.\n`,
     );
     expect(stderr).toContain("without --print one is made");
     expect(calls()).toEqual([]);

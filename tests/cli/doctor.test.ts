@@ -71,6 +71,17 @@ describe("mlp doctor", () => {
     expect(readdirSync(home.path)).toEqual(["config.yaml"]);
   });
 
+  // Root may write everywhere.
+  test.skipIf(process.getuid?.() === 0)("says of a place that it cannot be made", async () => {
+    const home = newHome();
+    rmSync(join(home.path, "secrets"), { recursive: true });
+    chmodSync(home.path, 0o500);
+    closing.push(() => chmodSync(home.path, 0o700));
+    const { code, stdout } = await doctor(home);
+    expect(code).toBe(1);
+    expect(stdout).toContain(`${join(home.path, "secrets")} cannot be made in ${home.path}`);
+  });
+
   test("names every problem of the configuration", async () => {
     const home = newHome();
     configure(home, "provider:\n  prot: 1\nbridge:\n  port: 99999\n");
@@ -137,6 +148,12 @@ describe("mlp doctor", () => {
     const { code, stdout } = await doctor(unwell);
     expect(code).toBe(1);
     expect(stdout).toContain("GET /health/deep has more");
+    const cutOff = newHome();
+    const third = listen({ "GET /health": { ...health, status: "degraded" } });
+    cutOff.runFile({ kind: "serve", api: `http://127.0.0.1:${third}` });
+    const noted = await doctor(cutOff);
+    expect(noted.code).toBe(0);
+    expect(noted.stdout).toMatch(/^note +server +mlp serve, .*degraded.*\n +to do: it comes back/m);
   });
 });
 

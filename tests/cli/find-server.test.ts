@@ -35,6 +35,16 @@ describe("finding the server", () => {
     expect(findServer("api", undefined, { paths })).toBe("http://127.0.0.1:1");
   });
 
+  test("asks a provider about sessions where it keeps those of foreign bridges", () => {
+    const control = "http://127.0.0.1:1";
+    home.runFile({ kind: "serve", api: control, control, sessions: false });
+    expect(() => findServer("sessions", undefined, { paths })).toThrow("no server is running here");
+    home.runFile({ kind: "serve", api: "http://127.0.0.1:2", control, sessions: true });
+    expect(findServer("sessions", undefined, { paths })).toBe("http://127.0.0.1:1");
+    home.runFile({ kind: "bridge", control: "http://127.0.0.1:3" });
+    expect(() => findServer("sessions", undefined, { paths })).toThrow("several servers");
+  });
+
   test("passes over what a killed server left, and what is no run file", async () => {
     const gone = Bun.spawn(["true"]);
     await gone.exited;
@@ -49,11 +59,19 @@ describe("finding the server", () => {
     expect(findServer("api", undefined, { paths })).toBe("http://127.0.0.1:3");
   });
 
+  test("asks a provider how it is, and the bridge beside it only when there is none", () => {
+    home.runFile({ kind: "bridge", control: "http://127.0.0.1:1" });
+    expect(findServer("health", undefined, { paths })).toBe("http://127.0.0.1:1");
+    home.runFile({ kind: "serve", api: "http://127.0.0.1:2" });
+    expect(findServer("health", undefined, { paths })).toBe("http://127.0.0.1:2");
+    expect(findServer("sessions", undefined, { paths })).toBe("http://127.0.0.1:1");
+  });
+
   test("does not choose between several", () => {
     home.runFile({ kind: "up", api: "http://127.0.0.1:1" });
     home.runFile({ kind: "up", api: "http://127.0.0.1:2" });
     expect(() => findServer("api", undefined, { paths })).toThrow(
-      "several servers are running; choose with --url: http://127.0.0.1:1, http://127.0.0.1:2",
+      "several servers are running; choose with --url: http://127.0.0.1:1 (mlp up), http://127.0.0.1:2 (mlp up)",
     );
     expect(findServer("api", "http://127.0.0.1:2/", { paths })).toBe("http://127.0.0.1:2");
   });
@@ -83,9 +101,9 @@ describe("reading a secret", () => {
 
   test("the environment goes before the file", () => {
     home.secret("api-key", "from-file");
-    expect(read()).toBe("from-file");
-    expect(read({ MLP_API_KEY: "from-env" })).toBe("from-env");
-    expect(read({ MLP_API_KEY: "" })).toBe("from-file");
+    expect(read().value).toBe("from-file");
+    expect(read({ MLP_API_KEY: "from-env" }).value).toBe("from-env");
+    expect(read({ MLP_API_KEY: "" }).value).toBe("from-file");
   });
 
   test("a file that is absent, empty, a link, or open to others is refused by name", () => {
@@ -103,6 +121,20 @@ describe("reading a secret", () => {
 });
 
 describe("requests", () => {
+  test("that are refused for their secret name the place that it came from", async () => {
+    const refuse = () => Response.json({ error: "A valid key is required." }, { status: 401 });
+    const stub = createStub({ "GET /api/tags": refuse });
+    home.secret("api-key", "of-another-home");
+    const argv = ["list", "--url", stub.url];
+    const byFile = await mlp(argv, { home });
+    expect(byFile.stderr).toBe(
+      `mlp: ${stub.url} does not take the secret in ${join(paths.secrets, "api-key")}; set MLP_API_KEY to its own\n`,
+    );
+    const byVariable = await mlp(argv, { home, env: { MLP_API_KEY: "wrong" } });
+    expect(byVariable.stderr).toContain("does not take the secret in MLP_API_KEY;");
+    await stub.stop();
+  });
+
   test("do not follow a redirect, which would get the secret", async () => {
     const other = createStub({ "GET /api/tags": { models: [] } });
     const stub = createStub({ "GET /api/tags": () => Response.redirect(`${other.url}/api/tags`) });

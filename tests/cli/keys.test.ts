@@ -44,7 +44,7 @@ describe("mlp keys", () => {
     const { stdout } = await mlp(["keys", "list"], { home, env });
     const [head, ...rows] = stdout.trimEnd().split("\n");
     expect(head).toMatch(/^KEY +LABEL +STATUS +CREATED +EXPIRES +MODELS +SESSIONS$/);
-    expect(rows[0]).toMatch(/^key_1 +Void +active +2026-11-22 10:00 +never +all +session_a$/);
+    expect(rows[0]).toMatch(/^key_1 +Void +active +2026-11-22 10:00Z +never +all +session_a$/);
     expect(rows[1]).toContain("expired");
     expect(rows[2]).toContain("revoked");
     expect(stub.seen[0]?.authorization).toBe("Bearer from-the-environment");

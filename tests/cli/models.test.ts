@@ -57,7 +57,7 @@ describe("mlp list, ps and show", () => {
     const { code, stdout } = await mlp(["list"], { home });
     expect(code).toBe(0);
     expect(stdout).toBe(
-      "NAME                 AGENT      MODIFIED\ncursor-agent:latest  rehearsal  2026-11-22 10:00\n",
+      "NAME                 AGENT      MODIFIED\ncursor-agent:latest  rehearsal  2026-11-22 10:00Z\n",
     );
     expect(stub.seen[0]?.authorization).toBe("Bearer the-api-key");
   });
@@ -146,6 +146,12 @@ describe("mlp run", () => {
     expect(broken).toEqual({ code: 1, stdout: "half\n", stderr: "mlp: the answer broke off\n" });
   });
 
+  test("prints nothing where nothing was answered", async () => {
+    serve({ "POST /api/chat": stream({ error: "The agent is away." }) });
+    const { code, stdout } = await mlp(["run", "m", "x"], { home });
+    expect([code, stdout]).toEqual([1, ""]);
+  });
+
   test("Ctrl-C cancels the answer, and the server hears of it", async () => {
     const cancelled = Promise.withResolvers<void>();
     const endless = (request: Request): Response => {
@@ -184,8 +190,8 @@ describe("mlp run", () => {
     const typed = ["first", "", "second", "third", "/bye", "never asked"];
     const { code, stdout, stderr } = await mlp(["run", "m"], { home, isTerminal: true, typed });
     expect(code).toBe(0);
-    expect(stdout).toBe("one\n\nthree\n");
-    expect(stderr).toBe("oops\n");
+    expect(stdout).toBe("one\nthree\n");
+    expect(stderr).toBe("Ctrl-C stops an answer; /bye or Ctrl-D ends the conversation.\noops\n");
     const last = stub.seen[2]?.body as { messages: { content: string }[] };
     expect(last.messages.map(({ content }) => content)).toEqual(["first", "one", "third"]);
     expect(stub.seen).toHaveLength(3);

@@ -1,6 +1,6 @@
 // The program as a shell sees it: a child process, its two streams and its exit code.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
@@ -78,22 +78,32 @@ describe("mlp in a shell", () => {
   });
 
   test.each([
-    [["sesions", "list"], "mlp: no command `sesions`, did you mean `sessions`?"],
-    [["sessions", "aprove", "x"], "mlp: no command `aprove`, did you mean `approve`?"],
-    [["up", "--prot", "1"], "mlp: No flag registered for --prot, did you mean --port?"],
-    [["--prot", "1"], "mlp: No flag registered for --prot, did you mean --port?"],
-    [["list", "--bogus"], "mlp: No flag registered for --bogus"],
-    [["list", "extra"], 'mlp: Too many arguments, expected 0 but encountered "extra"'],
+    [["sesions", "list"], "mlp: no command `sesions`, did you mean sessions?"],
+    [["sessions", "aprove", "x"], "mlp: no command `aprove`, did you mean approve?"],
+    [["up", "--prot", "1"], "mlp: no flag --prot, did you mean --port?"],
+    [["--prot", "1"], "mlp: no flag --prot, did you mean --port?"],
+    [["list", "--bogus"], "mlp: no flag --bogus; --help lists them"],
+    [["list", "extra"], 'mlp: unexpected argument "extra"; --help lists them'],
     [["up", "--constructor", "x"], "mlp: no flag --constructor"],
     [["constructor"], "mlp: no command `constructor`"],
     [["keys", "toString"], "mlp: no command `toString`"],
     [["run", "m", "--x"], "mlp: --x is no flag"],
     [["up", "--port="], "mlp: --port= is no flag"],
-    [["up", "--port"], "mlp: Expected input for flag --port"],
+    [["up", "--port"], "mlp: --port needs a value"],
+    [["up", "--port", "1", "--port", "2"], 'mlp: --port is given twice: "1" and "2"'],
+    [["up", "--port", "abc"], 'mlp: --port: expected a whole number, got "abc"'],
+    [["up", "--json=maybe"], 'mlp: --json: expected true or false, got "maybe"'],
     [
-      ["up", "--port", "1", "--port", "2"],
-      'mlp: Too many arguments for --port, encountered "2" after "1"',
+      ["up", "--log-level", "loud"],
+      'mlp: --log-level: expected one of debug, info, warn, error, silent, got "loud"',
     ],
+    [["list", "-x"], "mlp: no flag -x; --help lists them"],
+    [["audit", "tail", "-n5"], "mlp: -n5 is no flag, did you mean -n 5?"],
+    [["show"], "mlp: the argument <model> is missing; --help says what it is"],
+    [["sessions", "extend", "x"], "mlp: --ttl needs a value"],
+    [["agent"], "mlp: name a connector: one of rehearsal, openai, cursor, acp"],
+    [["--url", "http://x", "list"], "mlp: no flag --url; --help lists them"],
+    [["top"], "mlp: no command `top`, mlp --help lists them"],
     [["zzzzzz"], "mlp: no command `zzzzzz`, mlp --help lists them"],
   ])("%j is wrong usage: one line on stderr, exit code 2", async (argv, line) => {
     expect(await run(argv)).toEqual({ stdout: "", stderr: `${line}\n`, code: 2 });
@@ -146,6 +156,47 @@ describe("mlp in a shell", () => {
     await reader.cancel();
     expect(await new Response(child.stderr).text()).toBe("");
     expect(await child.exited).toBe(0);
+  });
+
+  test("a reader that goes away stops the agent that answers it", async () => {
+    const stopped = Promise.withResolvers<"stopped">();
+    const line = `${JSON.stringify({ message: { content: "word " }, done: false })}\n`;
+    const endless = createStub({
+      "POST /api/chat": () =>
+        new Response(
+          new ReadableStream({
+            pull: (controller) => controller.enqueue(line),
+            cancel: () => stopped.resolve("stopped"),
+          }),
+        ),
+    });
+    const child = Bun.spawn([process.execPath, main, "run", "--url", endless.url, "m", "x"], {
+      env: { ...leftoversMark(), MLP_HOME: home.path },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const reader = child.stdout.getReader();
+    await reader.read();
+    await reader.cancel();
+    expect(await stopped.promise).toBe("stopped");
+    expect(await new Response(child.stderr).text()).toBe("");
+    expect(await child.exited).toBe(0);
+    await endless.stop();
+  });
+
+  test.skipIf(process.platform !== "linux")("what cannot be written is a failure", async () => {
+    const full = openSync("/dev/full", "w");
+    const child = Bun.spawn([process.execPath, main, "list"], {
+      env: { ...leftoversMark(), MLP_HOME: home.path },
+      stdout: full,
+      stderr: "pipe",
+    });
+    expect(await new Response(child.stderr).text()).toBe(
+      "mlp: stdout cannot be written (ENOSPC)\n",
+    );
+    expect(await child.exited).toBe(1);
+    closeSync(full);
   });
 
   test("a proxy in the environment gets neither request nor key", async () => {

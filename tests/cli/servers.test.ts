@@ -75,7 +75,7 @@ describe("mlp up", () => {
         "  bridge  ws://127.0.0.1:8787",
         "  key     in /srv/mlp/secrets/api-key",
         "  agent   rehearsal (no agent was found on this machine)",
-        "          found, not supported yet: cursor-agent at /usr/bin/cursor-agent",
+        "          found, and needs an adapter that speaks ACP: cursor-agent at /usr/bin/cursor-agent",
         "",
         "Try it:",
         '  curl http://127.0.0.1:11434/v1/chat/completions -H "authorization: Bearer $(cat /srv/mlp/secrets/api-key)"' +
@@ -163,6 +163,20 @@ describe("mlp up", () => {
     });
   });
 
+  test("what is taken is named with the server of ours that runs here", async () => {
+    const startUp = () => Promise.reject(new AppError("conflict", "Port 1 of ::1 is taken."));
+    const alone = await mlp(["up"], { home, app: { startUp } });
+    expect(alone.stderr).toBe("mlp: Port 1 of ::1 is taken. mlp doctor says more.\n");
+    const flagged = await mlp(["up", "--port", "1"], { home, app: { startUp } });
+    expect(flagged.stderr).toBe("mlp: Port 1 of ::1 is taken.\n");
+    home.runFile({ kind: "up", api: "http://127.0.0.1:2" });
+    const { code, stderr } = await mlp(["up"], { home, app: { startUp } });
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      `mlp: Port 1 of ::1 is taken. Running here: mlp up, process ${process.pid} at http://127.0.0.1:2.\n`,
+    );
+  });
+
   test("a fault of ours comes with its place", async () => {
     const fault = () => Promise.reject(new TypeError("x is not a function"));
     const { code, stderr } = await mlp(["up"], { home, app: { startUp: fault } });
@@ -173,7 +187,9 @@ describe("mlp up", () => {
   test("with the key from the environment, the line to paste takes it from there", async () => {
     const notes = { ...createRunning().notes, apiKeyFile: null };
     const app = { startUp: () => Promise.resolve(createRunning({ notes })) };
-    const { stdout } = await mlp(["up"], { home, app, ...stopWhenReady });
+    // That of the configuration is another one beside it.
+    const env = { MLP_SECURITY_API_KEY: "one-more-key-that-is-good" };
+    const { stdout } = await mlp(["up"], { home, app, env, ...stopWhenReady });
     expect(stdout).toContain("key     in $MLP_API_KEY\n");
     expect(stdout).toContain('-H "authorization: Bearer $MLP_API_KEY"');
   });
@@ -291,7 +307,7 @@ describe("the other servers", () => {
     [["openai", "--base-url", "127.0.0.1:1"], "mlp agent openai needs --base-url"],
     [["rehearsal", "--model", "m"], "--model means nothing to the rehearsal connector"],
     [["openai", "--script", "s"], "--script means nothing to the openai connector"],
-    [[], "Expected argument for connector"],
+    [[], "name a connector: one of rehearsal"],
   ])("agent %j is wrong usage", async (argv, message) => {
     const { code, stderr } = await mlp(["agent", ...argv], { home });
     expect(code).toBe(2);
@@ -310,6 +326,7 @@ describe("the life of a server", () => {
     const done: string[] = [];
     const closing = Promise.withResolvers<void>();
     const ready = Promise.withResolvers<void>();
+    const slow = Promise.withResolvers<"told">();
     const running = createRunning({
       failed: failed.promise,
       close: () => {
@@ -328,6 +345,8 @@ describe("the life of a server", () => {
         done.push("ready");
         ready.resolve();
       },
+      onSlowStop: () => slow.resolve("told"),
+      slowMs: 1,
       startMs,
       abortMs: 1,
     };
@@ -338,6 +357,7 @@ describe("the life of a server", () => {
     const signal = (): void => listeners.forEach((listener) => listener());
     return {
       started,
+      slow,
       closed,
       aborted,
       failed,
@@ -350,6 +370,16 @@ describe("the life of a server", () => {
       listeners,
     };
   }
+
+  test("a drain that takes a moment is told", async () => {
+    const life = createLife();
+    life.started.resolve(life.running);
+    await life.ready.promise;
+    life.signal();
+    expect(await life.slow.promise).toBe("told");
+    life.closed.resolve();
+    expect(await life.end).toBe(0);
+  });
 
   test("the first signal drains, and ends with 0", async () => {
     const life = createLife();

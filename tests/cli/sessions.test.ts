@@ -93,6 +93,39 @@ describe("mlp sessions list", () => {
   });
 });
 
+describe("a session that is not named", () => {
+  const approved = { ...pending, status: "active", expires_at: "2026-11-22T18:00:00.000Z" };
+  const answers = { "POST /control/sessions/session_b/approve": approved };
+
+  test("is the only one that waits, shown and asked about like any other", async () => {
+    serve([active, pending], answers);
+    const options = { home, isTerminal: true, typed: ["y"] };
+    const { code, stdout } = await mlp(["sessions", "approve"], options);
+    expect(code).toBe(0);
+    expect(stdout).toContain("session   session_b\n");
+    expect(stdout).toEndWith("session_b approved until 2026-11-22T18:00:00.000Z\n");
+  });
+
+  test("is never approved unseen", async () => {
+    serve([pending], answers);
+    const { code, stderr } = await mlp(["sessions", "approve", "--yes"], { home });
+    expect(code).toBe(2);
+    expect(stderr).toBe("mlp: --yes needs the name of a session or agent\n");
+    expect(stub.seen).toEqual([]);
+  });
+
+  test("is not chosen among several, nor where there is none", async () => {
+    serve([pending, { ...pending, session_id: "session_c" }]);
+    const several = await mlp(["sessions", "approve"], { home, isTerminal: true });
+    expect(several.code).toBe(1);
+    expect(several.stderr).toStartWith(
+      "mlp: several sessions are pending; name one of session_b (",
+    );
+    const none = await mlp(["sessions", "resume"], { home });
+    expect(none.stderr).toBe("mlp: no session is suspended; see mlp sessions list\n");
+  });
+});
+
 describe("mlp sessions approve", () => {
   const approved = { ...pending, status: "active", expires_at: "2026-11-22T18:00:00.000Z" };
   const answers = { "POST /control/sessions/session_b/approve": approved };

@@ -82,6 +82,11 @@ describe("arguments", () => {
     [["-v"], ["-v"]],
     [["list"], ["list"]],
     [["--"], ["up", "--"]],
+    [["help"], ["--help"]],
+    [
+      ["help", "sessions", "approve"],
+      ["sessions", "approve", "--help"],
+    ],
   ])("%j are completed to %j", (given, completed) => {
     expect(completeArguments(given)).toEqual(completed);
   });

@@ -20,6 +20,7 @@ export interface FakeHome {
     bridge?: string;
     control?: string;
     pid?: number;
+    sessions?: boolean;
   }): void;
   remove(): void;
 }
@@ -69,6 +70,7 @@ const noApp = () => Promise.reject(new Error("no server is started in this test"
 export async function mlp(argv: readonly string[], options: RunOptions): Promise<RunResult> {
   const { home, isTerminal = false, typed = [], piped = "", app = {} } = options;
   const listeners = new Set<() => void>();
+  const unreadListeners = new Set<() => void>();
   const lines = [...typed];
   let stdout = "";
   let stderr = "";
@@ -87,6 +89,10 @@ export async function mlp(argv: readonly string[], options: RunOptions): Promise
     onSignal: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    onUnread: (listener) => {
+      unreadListeners.add(listener);
+      return () => unreadListeners.delete(listener);
     },
     onReload: (listener) => {
       options.onReload?.(listener);
@@ -112,7 +118,7 @@ export async function mlp(argv: readonly string[], options: RunOptions): Promise
       ...app,
     },
   });
-  if (listeners.size > 0) throw new Error("a command went on listening for signals");
+  if (listeners.size + unreadListeners.size > 0) throw new Error("a command went on listening");
   return { code, stdout, stderr };
 }
 

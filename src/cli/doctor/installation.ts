@@ -1,8 +1,9 @@
 // The installation as `mlp doctor` sees it: configuration, places and secrets. Reads and makes nothing; a secret is looked
 // at by its file's owner and mode, and never shown.
 
-import { accessSync, constants, lstatSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, existsSync, lstatSync } from "node:fs";
+import type { Stats } from "node:fs";
+import { dirname, join } from "node:path";
 
 import { checkSettings } from "../../app/check-settings.ts";
 import { checkConfig } from "../../config/check.ts";
@@ -63,8 +64,13 @@ export function inspectPlaces({
 
 function inspectFolder(folder: string, isPrivate: boolean): Finding {
   const name = "places";
-  const stats = lstatSync(folder, { throwIfNoEntry: false });
-  if (stats === undefined) return note(name, `${folder}: made at the first start`);
+  let stats: Stats | undefined;
+  try {
+    stats = lstatSync(folder, { throwIfNoEntry: false });
+  } catch (error) {
+    return wrong(name, `${folder} cannot be looked at (${codeOf(error)})`, WRITABLE);
+  }
+  if (stats === undefined) return inspectMissing(name, folder);
   if (stats.isSymbolicLink() && !isPrivate) return ok(name, folder);
   if (!stats.isDirectory()) return wrong(name, `${folder} is no folder`, "move it away");
   const own = process.getuid?.();
@@ -78,8 +84,26 @@ function inspectFolder(folder: string, isPrivate: boolean): Finding {
     accessSync(folder, constants.W_OK);
     return ok(name, folder);
   } catch {
-    return wrong(name, `${folder} cannot be written`, "make it writable for you, or set MLP_HOME");
+    return wrong(name, `${folder} cannot be written`, WRITABLE);
   }
+}
+
+const WRITABLE = "make it writable for you, or set MLP_HOME";
+
+/** Whether it could be made in the nearest folder that is there. */
+function inspectMissing(name: string, folder: string): Finding {
+  let parent = dirname(folder);
+  while (parent !== dirname(parent) && !existsSync(parent)) parent = dirname(parent);
+  try {
+    accessSync(parent, constants.W_OK | constants.X_OK);
+    return note(name, `${folder}: made at the first start`);
+  } catch {
+    return wrong(name, `${folder} cannot be made in ${parent}`, WRITABLE);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown";
 }
 
 export function inspectSecrets({

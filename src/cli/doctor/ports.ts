@@ -30,8 +30,11 @@ async function inspectServer({ kind, pid, control, api }: RunFile): Promise<Find
     return wrong(name, `${who} does not answer at ${address}`, `end it with: kill ${pid}`);
   }
   const text = `${who} at ${address}: ${health.status}, version ${health.version}`;
-  return health.status === "unhealthy"
-    ? wrong(name, text, "its log says what fails; GET /health/deep has more")
+  if (health.status === "unhealthy") {
+    return wrong(name, text, "its log says what fails; GET /health/deep has more");
+  }
+  return health.status === "degraded"
+    ? note(name, text, "it comes back by itself; see its links with mlp health --json")
     : ok(name, text);
 }
 

@@ -1,4 +1,5 @@
-// Programs of one's own: the variables that the SDKs read, and for Ollama's the address that takes the place of a key.
+// Programs of one's own: the variables that the SDKs read, and for Ollama's the address that takes the place of a key. A
+// shell can run what is printed, as in `eval "$(mlp connect openai)"`: everything else in it is a comment.
 
 import { AGENT_MODEL, openaiBase, secretBase } from "./editor.ts";
 import type { Place, StepsEditor } from "./editor.ts";
@@ -12,8 +13,7 @@ export const openaiSdk = {
   model: AGENT_MODEL,
   steps: (endpoint, place) => [
     ...variables(place, { OPENAI_BASE_URL: openaiBase(endpoint), OPENAI_API_KEY: endpoint.key }),
-    "",
-    `The model is ${endpoint.model}. Both openai for Python and openai for JavaScript read these variables.`,
+    `# The model is ${endpoint.model}. Both openai for Python and openai for JavaScript read these variables.`,
   ],
   undo,
 } satisfies StepsEditor;
@@ -25,8 +25,7 @@ export const anthropicSdk = {
   model: AGENT_MODEL,
   steps: ({ base, key, model }, place) => [
     ...variables(place, { ANTHROPIC_BASE_URL: base, ANTHROPIC_API_KEY: key }),
-    "",
-    `The model is ${model}. The address has no /v1: the SDKs add it.`,
+    `# The model is ${model}. The address has no /v1: the SDKs add it.`,
   ],
   undo,
 } satisfies StepsEditor;
@@ -37,15 +36,11 @@ export const ollamaSdk = {
   title: "The Ollama SDKs",
   model: AGENT_MODEL,
   steps: (endpoint, place) => [
-    "For ollama in Python:",
-    "",
+    "# For ollama in Python:",
     ...variables(place, { OLLAMA_HOST: secretBase(endpoint) }),
-    "",
-    "For ollama in JavaScript, which reads no variable:",
-    "",
-    `new Ollama({ host: ${JSON.stringify(secretBase(endpoint))} })`,
-    "",
-    `The model is ${endpoint.model}. The key is part of the address: treat it as a secret.`,
+    "# For ollama in JavaScript, which reads no variable:",
+    `#   new Ollama({ host: ${JSON.stringify(secretBase(endpoint))} })`,
+    `# The model is ${endpoint.model}. The key is part of the address: treat it as a secret.`,
   ],
   undo,
 } satisfies StepsEditor;
