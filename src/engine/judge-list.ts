@@ -7,6 +7,7 @@ import type { SessionDirectory } from "../core/ports.ts";
 import type { Caller } from "./admit.ts";
 import type { Catalog } from "./catalog.ts";
 import { chooseSession, fitToModel } from "./choose-session.ts";
+import { fieldAt } from "./turn-list.ts";
 import type { TurnListDeps, TurnRequests } from "./turn-list.ts";
 
 interface ListJudgeDeps {
@@ -30,6 +31,18 @@ export function createListJudge({ sessions, catalog }: ListJudgeDeps): TurnListD
   return (requests, caller) => {
     const model = modelFor(requests, caller);
     if (model === undefined) return;
-    for (const request of requests) fitToModel(request, model);
+    for (const [index, request] of requests.entries()) {
+      try {
+        fitToModel(request, model);
+      } catch (error) {
+        throw error instanceof AppError ? refusalAt(index, error) : error;
+      }
+    }
   };
+}
+
+function refusalAt(index: number, error: AppError): AppError {
+  const param = fieldAt(error.param, index);
+  const details = { ...(param !== undefined && { param }), cause: error };
+  return new AppError(error.code, error.message, details);
 }

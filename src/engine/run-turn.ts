@@ -3,6 +3,7 @@
 
 import { AppError, toAppError } from "../core/error.ts";
 import type { FinishEvent, Outcome, TurnEvent, TurnResult, Usage } from "../core/event.ts";
+import { isJsonObject, parseJson } from "../core/json.ts";
 import type { Clock, Lease, Random } from "../core/ports.ts";
 import type { Turn } from "../core/turn.ts";
 import { eventsOfTurn } from "./answer-rules.ts";
@@ -151,6 +152,7 @@ async function consume(
     else if (event.type === "tool-call-delta" && event.id !== openCall) throw interleaved();
     if (event.type === "finish") refuseEmpty(event, collector.size, job.turn);
     if (!collector.add(event) && sink === undefined) throw tooLarge();
+    if (event.type === "finish") refuseBrokenCalls(event, collector.result());
     const wait = sink?.(event);
     if (wait !== undefined) {
       progress.blockedSince = progress.lastEventAt;
@@ -189,6 +191,17 @@ function refuseEmpty(finish: FinishEvent, size: number, turn: Turn): void {
   // Here the client asked for it.
   if (finish.stopSequence !== undefined) return;
   throw new AppError("empty_answer", "The agent answered with nothing at all.");
+}
+
+/** A call that no client could make. One that was cut off for its length is as long as it is, and says so. */
+function refuseBrokenCalls({ reason }: FinishEvent, result: TurnResult | undefined): void {
+  if (reason === "length") return;
+  const broken = result?.toolCalls.find((call) => !isJsonObject(parseJson(call.arguments)));
+  if (broken === undefined) return;
+  throw new AppError(
+    "agent_error",
+    "The agent called a tool with arguments that are no JSON object.",
+  );
 }
 
 function interleaved(): AppError {

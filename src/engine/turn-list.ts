@@ -13,13 +13,19 @@ import type { DoneEnd, Sink, TurnEnd } from "./run-turn.ts";
 export class ListError extends AppError {
   /** `place`: of the turn that failed, from 1. */
   constructor(error: AppError, place: number, count: number) {
-    const { param, retryAfterMs } = error;
+    const { retryAfterMs } = error;
+    const param = fieldAt(error.param, place - 1);
     super(error.code, `Prompt ${place} of ${count}: ${error.message}`, {
       ...(param !== undefined && { param }),
       ...(retryAfterMs !== undefined && { retryAfterMs }),
       cause: error,
     });
   }
+}
+
+/** The field at fault with its place, from 0, where that is the prompt: all other fields are those of the whole list. */
+export function fieldAt(param: string | undefined, index: number): string | undefined {
+  return param === "prompt" ? `prompt[${index}]` : param;
 }
 
 /** As the engine's `admit`, of several requests of one caller: what it returns runs all of them. */

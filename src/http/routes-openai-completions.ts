@@ -2,12 +2,7 @@
 // Continue ask for it. What a field means is in dialects/openai; here it only meets HTTP.
 
 import { Elysia } from "elysia";
-import { AppError } from "../core/error.ts";
-import {
-  decodeCompletion,
-  decodeFim,
-  promptWithGap,
-} from "../dialects/openai/completions-decode.ts";
+import { decodeCompletion, decodeFim } from "../dialects/openai/completions-decode.ts";
 import { createCompletionStream, encodeCompletion } from "../dialects/openai/completions-encode.ts";
 import {
   Completion,
@@ -17,7 +12,6 @@ import {
 } from "../dialects/openai/completions-schema.ts";
 import { createChatStream, encodeChat } from "../dialects/openai/encode.ts";
 import { ChatCompletion, ChatCompletionChunk } from "../dialects/openai/schema.ts";
-import { ListError } from "../engine/turn-list.ts";
 import { createBodyReader } from "./body.ts";
 import type { BodyLimits } from "./body.ts";
 import { OPENAI_COMPLETION, OPENAI_FIM } from "./examples.ts";
@@ -41,7 +35,7 @@ export function completionRoutes(deps: CompletionDeps) {
     const { value, bytes } = await completionBody.read(request);
     const { requests, ...options } = decodeCompletion(value);
     const [turn, ...others] = requests;
-    const answering = deps.inference.answer(
+    return deps.inference.answer(
       request,
       { request: turn, bytes, ...(others.length > 0 && { others }) },
       {
@@ -52,10 +46,6 @@ export function completionRoutes(deps: CompletionDeps) {
           encodeCompletion([...before, result], meta, options.echoes),
       },
     );
-    if (others.length === 0) return answering;
-    return answering.catch((error: unknown) => {
-      throw namingPrompt(error, promptWithGap(requests));
-    });
   }
 
   /** Answered in the form of a chat, which is how those who ask it read it. */
@@ -103,11 +93,4 @@ export function completionRoutes(deps: CompletionDeps) {
         turn: true,
       }),
     });
-}
-
-/** What is refused of several prompts before any of them runs is known by its field only. */
-function namingPrompt(error: unknown, param: string | undefined): unknown {
-  const isKnown = error instanceof AppError && !(error instanceof ListError);
-  if (!isKnown || error.param !== "prompt" || param === undefined) return error;
-  return new AppError(error.code, error.message, { param, cause: error });
 }

@@ -103,6 +103,15 @@ async function* says(...texts: string[]): AsyncGenerator<TurnEvent> {
   yield STOP;
 }
 
+async function* calls(
+  text: string,
+  reason: "tool_calls" | "stop" | "length",
+): AsyncGenerator<TurnEvent> {
+  yield { type: "tool-call-start", id: "1", name: "a" };
+  yield { type: "tool-call-delta", id: "1", arguments: text };
+  yield { type: "finish", reason };
+}
+
 /** Ends as agents do: by throwing when it is stopped. */
 async function* hangs(signal: AbortSignal): AsyncGenerator<TurnEvent> {
   await new Promise((_, reject) => {
@@ -157,6 +166,8 @@ describe("a turn", () => {
         yield { type: "tool-call-delta", id: "1", arguments: "{}" };
       },
     ],
+    ["a call of a tool with half an object", "agent_error", () => calls('{"a":', "tool_calls")],
+    ["a call of a tool with a list", "agent_error", () => calls("[1]", "stop")],
     ["a whole answer over the limit", "agent_error", () => says("x".repeat(1_001))],
     [
       "an error of the agent's",
@@ -182,6 +193,12 @@ describe("a turn", () => {
     expect(JSON.stringify(end)).not.toContain("secret detail");
     expect(sessions.settled).toHaveLength(1);
     expect(records).toHaveLength(1);
+  });
+
+  test("that was cut off within a call is done, and has what there is of it", async () => {
+    const { engine } = setUp(() => calls('{"a":', "length"));
+    const end = await (await engine.admit(chat(), caller(), never)).run();
+    expect(end).toMatchObject({ outcome: "done", result: { toolCalls: [{ arguments: '{"a":' }] } });
   });
 
   test("that grows past what is kept is still streamed", async () => {

@@ -42,14 +42,19 @@ describe("the judge of a list", () => {
   const plain = aPrompt("a");
 
   test.each([
-    ["the first", [aPrompt(GAP), plain]],
-    ["the last", [plain, plain, aPrompt(GAP)]],
-    ["one with a suffix", [plain, aPrompt("a", "b")]],
-  ] as const)("refuses it for %s that the model cannot do", (_which, list) => {
-    const [first, ...others] = list;
-    expect(() => judging([can("s1", "completion")])(first, ...others)).toThrow(REFUSAL);
-    expect(judging([can("s1", "completion", "insert")])(first, ...others)).toBeUndefined();
-  });
+    ["the first", [aPrompt(GAP), plain], "prompt[0]"],
+    ["the last", [plain, plain, aPrompt(GAP)], "prompt[2]"],
+    ["one with a suffix", [plain, aPrompt("a", "b")], "suffix"],
+  ] as const)(
+    "refuses it for %s that the model cannot do, and names the field",
+    (_which, list, param) => {
+      const [first, ...others] = list;
+      expect(() => judging([can("s1", "completion")])(first, ...others)).toThrow(
+        expect.objectContaining({ message: expect.stringContaining(REFUSAL), param }),
+      );
+      expect(judging([can("s1", "completion", "insert")])(first, ...others)).toBeUndefined();
+    },
+  );
 
   test("goes by the session that the client insists on", () => {
     const sessions = [can("s1", "completion", "insert"), can("s2", "completion")];

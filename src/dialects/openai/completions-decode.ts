@@ -5,7 +5,6 @@ import type { CompletionRequest as Completion } from "../../core/turn.ts";
 import type { CompletionRequest, FimRequest } from "./completions-schema.ts";
 import { decodeParameters, refuseSeveral } from "./decode-parameters.ts";
 import { said } from "../kit/said.ts";
-import { hasGap } from "../../wire/fill-in.ts";
 
 export interface DecodedCompletion {
   /** One for each prompt, in their order. */
@@ -48,12 +47,6 @@ export function decodeFim(body: FimRequest): {
 } {
   const { requests, includeUsage } = decodeCompletion({ ...body, suffix: body.suffix ?? "" });
   return { request: requests[0], includeUsage };
-}
-
-/** Which of several prompts a model that cannot fill in refuses; `undefined` where only one can be meant, or none. */
-export function promptWithGap(requests: readonly Completion[]): string | undefined {
-  const place = requests.findIndex(({ prompt }) => hasGap(prompt));
-  return requests.length > 1 && place >= 0 ? `prompt[${place}]` : undefined;
 }
 
 /** Each is a turn of its own (docs/adr/0018-several-prompts.md), so that all are looked at before any of them runs. */

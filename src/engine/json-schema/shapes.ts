@@ -44,7 +44,7 @@ const SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
     "type",
     [
       "one of the seven types or a list of them",
-      (value) => isType(value) || (isList(value) && value.every(isType)),
+      (value) => isType(value) || (isList(value) && value.length > 0 && value.every(isType)),
     ],
   ],
   ["enum", ["a list", isList]],

@@ -182,6 +182,7 @@ describe("a hostile pair of schema and value is given up on", () => {
 describe("a schema is refused", () => {
   const wrong: readonly (readonly [string, JsonObject, string])[] = [
     ["with a type that is none", { type: "text" }, "invalid_request"],
+    ["with a list of no types", { type: [] }, "invalid_request"],
     ["with properties that are no schemas", { properties: { a: "string" } }, "invalid_request"],
     [
       "with a name in place of a list of names",
