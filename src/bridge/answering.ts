@@ -2,7 +2,13 @@
 // Holds per turn the next index, the credit left, and at most one chunk that waits for credit.
 
 import { AppError } from "../core/error.ts";
-import { type ChunkInput, type HalfLink, type TurnEffect, NO_EFFECTS } from "./effect.ts";
+import {
+  type ChunkInput,
+  type HalfLink,
+  type OverEffect,
+  type TurnEffect,
+  NO_EFFECTS,
+} from "./effect.ts";
 import { chunkPrefix, encodeChunk, encodeFrame, frameBytes } from "./encode.ts";
 import { agentError, cancelError, failureFrame, fromWireError, toWireError } from "./failure.ts";
 import type {
@@ -53,7 +59,7 @@ export function createAnswering({ limits, counters }: HalfLink): Answering {
   const recent = createRecentIds(RECENT);
   const parked = createParkedIds();
 
-  function over(id: string, error?: AppError): TurnEffect {
+  function over(id: string, error?: AppError): OverEffect {
     turns.delete(id);
     recent.add(id);
     return error === undefined ? { type: "over", id } : { type: "over", id, error };
@@ -63,7 +69,7 @@ export function createAnswering({ limits, counters }: HalfLink): Answering {
     const end = over(id);
     if (!isParked) return [end];
     const crowdedOut = parked.add(id);
-    const ended: TurnEffect = { type: "over", id, parked: true };
+    const ended: TurnEffect = { ...end, parked: true };
     return crowdedOut === undefined
       ? [ended]
       : [ended, { type: "unparked", id: crowdedOut, error: cancelError("parked_turn_unknown") }];

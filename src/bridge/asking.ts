@@ -3,7 +3,7 @@
 
 import { AppError } from "../core/error.ts";
 import type { Violation } from "./decode.ts";
-import { type HalfLink, type TurnEffect, NO_EFFECTS } from "./effect.ts";
+import { type HalfLink, type OverEffect, type TurnEffect, NO_EFFECTS } from "./effect.ts";
 import { encodeFrame, frameBytes } from "./encode.ts";
 import { agentError, failureOf, fromWireError } from "./failure.ts";
 import type { AskFrame, ChunkFrame, ErrorFrame, ResultFrame } from "./frame.ts";
@@ -41,7 +41,7 @@ export function createAsking({ limits, readsParts, counters }: HalfLink): Asking
   const recent = createRecentIds(RECENT);
   const parked = createParkedIds();
 
-  function over(id: string, error?: AppError): TurnEffect {
+  function over(id: string, error?: AppError): OverEffect {
     turns.delete(id);
     recent.add(id);
     return error === undefined ? { type: "over", id } : { type: "over", id, error };
@@ -51,16 +51,8 @@ export function createAsking({ limits, readsParts, counters }: HalfLink): Asking
     const end = over(id);
     if (isParked !== true) return [end];
     const crowdedOut = parked.add(id);
-    const ended: TurnEffect = { type: "over", id, parked: true };
-    return crowdedOut === undefined ? [ended] : [ended, ...abandon(crowdedOut)];
-  }
-
-  function abandon(id: string, error: AppError = nobodyComes()): readonly TurnEffect[] {
-    parked.remove(id);
-    return [
-      { type: "send", text: cancelText(id, error) },
-      { type: "unparked", id, error },
-    ];
+    const ended: TurnEffect = { ...end, parked: true };
+    return crowdedOut === undefined ? [ended] : [ended, ...giveUp(crowdedOut, nobodyComes())];
   }
 
   function ask(frame: AskFrame): readonly TurnEffect[] {
@@ -131,7 +123,7 @@ export function createAsking({ limits, readsParts, counters }: HalfLink): Asking
 
   function cancel(id: string, error: AppError): readonly TurnEffect[] {
     if (turns.has(id)) return [{ type: "send", text: cancelText(id, error) }, over(id, error)];
-    return parked.remove(id) ? abandon(id, error) : NO_EFFECTS;
+    return parked.remove(id) ? giveUp(id, error) : NO_EFFECTS;
   }
 
   function endAll(error: AppError, tell: boolean): readonly TurnEffect[] {
@@ -170,6 +162,14 @@ function hasParts(frame: AskFrame): boolean {
 function tooOldForParts(): AppError {
   const message = "The other end takes no images with tool results: send the message again.";
   return new AppError("parked_turn_unknown", message);
+}
+
+/** What has ended parked. */
+function giveUp(id: string, error: AppError): readonly TurnEffect[] {
+  return [
+    { type: "send", text: cancelText(id, error) },
+    { type: "unparked", id, error },
+  ];
 }
 
 function cancelText(id: string, error: AppError): string {

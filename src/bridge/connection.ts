@@ -7,7 +7,13 @@ import type { Clock, Log } from "../core/ports.ts";
 import type { Turn } from "../core/turn.ts";
 import { createConsuming, FREE_IDS, type TurnIds } from "./consuming.ts";
 import { type Decoder, isViolation, type Party } from "./decode.ts";
-import { CLOSE, type ControlEffect, type LinkEffect, type LinkInput } from "./effect.ts";
+import {
+  CLOSE,
+  type ControlEffect,
+  type LinkEffect,
+  type LinkInput,
+  type OverEffect,
+} from "./effect.ts";
 import { frameBytes } from "./encode.ts";
 import type { HelloFrame, SessionFrame, WelcomeFrame, WireLimits } from "./frame.ts";
 import type { Asker } from "./invoke.ts";
@@ -146,7 +152,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     }
   }
 
-  function over({ id, error, parked }: Extract<LinkEffect, { type: "over" }>): void {
+  function over({ id, error, parked }: OverEffect): void {
     const isParked = parked === true;
     if (!consuming.over(id, error, isParked)) serving.over(id, error, isParked);
   }

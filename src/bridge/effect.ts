@@ -93,16 +93,18 @@ export type TurnEffect =
   /** Answering side: the last chunk waits for credit; and it has gone now. */
   | { readonly type: "held"; readonly id: string }
   | { readonly type: "resumed"; readonly id: string }
-  /** Either side, once per turn that was asked or started. Without an error the answer is complete. */
-  | {
-      readonly type: "over";
-      readonly id: string;
-      readonly error?: AppError;
-      /** The agent waits for results: one `unparked` follows. */
-      readonly parked?: true;
-    }
+  | OverEffect
   /** Either side, once per turn that was over `parked`: the results are on their way, or (`error`) nobody will bring them. */
   | { readonly type: "unparked"; readonly id: string; readonly error?: AppError };
+
+/** Either side, once per turn that was asked or started. Without an error the answer is complete. */
+export interface OverEffect {
+  readonly type: "over";
+  readonly id: string;
+  readonly error?: AppError;
+  /** The agent waits for results: one `unparked` follows. */
+  readonly parked?: true;
+}
 
 /** What becomes of the link. */
 export type ControlEffect =

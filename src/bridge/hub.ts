@@ -5,19 +5,19 @@ import { AppError } from "../core/error.ts";
 import type { Clock, Log, Random, SessionChange, SessionRegistry } from "../core/ports.ts";
 import type { Session } from "../core/session.ts";
 import { admitAgent, type AgentLink } from "./agent-link.ts";
-import { type Connection, createConnection, type Socket } from "./connection.ts";
+import { createConnection, type Socket } from "./connection.ts";
 import { createDecoder } from "./decode.ts";
 import { CLOSE } from "./effect.ts";
 import type { HelloFrame, WireLimits } from "./frame.ts";
-import { createTurnIds } from "./hub-state.ts";
+import { addTraffic, linkInfo } from "./hub-link.ts";
+import type { HubLink, LinkInfo, LinkRole, Traffic } from "./hub-link.ts";
 import { createHubTokens, type HubTokens, type TokenListener } from "./hub-tokens.ts";
 import { DEFAULT_TIMES, type LinkTimes } from "./liveness.ts";
 import { SESSION_TOKEN_KEPT } from "./payload.ts";
 import { serveProvider } from "./provider-link.ts";
 import { sessionFrame } from "./session-frame.ts";
 import { linkLimits } from "./settings.ts";
-
-export type LinkRole = "agent" | "provider";
+import { createTurnIds } from "./turn-ids.ts";
 
 export interface HubOptions {
   readonly sessions: SessionRegistry & Partial<TokenListener>;
@@ -41,24 +41,6 @@ export interface HubSocketData {
   link: HubLink | undefined;
 }
 
-/** For control and health. `connectedAt` is wall-clock time. */
-export interface LinkInfo {
-  readonly linkId: string;
-  readonly role: LinkRole;
-  readonly agentId: string | undefined;
-  readonly label: string | undefined;
-  readonly sessionId: string | undefined;
-  readonly connectedAt: number;
-  readonly turns: number;
-  readonly sent: number;
-  readonly received: number;
-}
-
-interface Traffic {
-  readonly sent: number;
-  readonly received: number;
-}
-
 export interface Hub {
   /** For `Bun.serve`. */
   readonly websocket: Bun.WebSocketHandler<HubSocketData>;
@@ -70,15 +52,6 @@ export interface Hub {
   disconnect(linkId: string): boolean;
   /** Ends every turn as `shutdown` and every link with 1001. */
   close(): void;
-}
-
-export interface HubLink {
-  readonly linkId: string;
-  readonly role: LinkRole;
-  readonly connectedAt: number;
-  readonly connection: Connection;
-  hello: HelloFrame | undefined;
-  agent: AgentLink | undefined;
 }
 
 const MIB = 1024 * 1024;
@@ -94,10 +67,10 @@ export function createHub(options: HubOptions): Hub {
   const links = new Map<string, HubLink>();
   const agents = new Map<string, HubLink>();
   const tokens = createHubTokens(sessions);
+  const ids = createTurnIds();
   let closed = false;
   let past: Traffic = { sent: 0, received: 0 };
 
-  const ids = createTurnIds();
   function open(data: HubSocketData, socket: Socket): void {
     if (closed || links.size >= maxLinks) {
       socket.close(CLOSE.tryLater, closed ? "shutting down" : "too many links");
@@ -184,7 +157,7 @@ export function createHub(options: HubOptions): Hub {
 
   function forget(link: HubLink): void {
     links.delete(link.linkId);
-    past = plus(past, link.connection);
+    past = addTraffic(past, link);
     tokens.gone(link.linkId);
     const { agent } = link;
     if (agent === undefined) return;
@@ -244,7 +217,7 @@ export function createHub(options: HubOptions): Hub {
     },
     socketData: (role) => ({ role, link: undefined }),
     links: () => [...links.values()].map(linkInfo),
-    traffic: () => [...links.values()].reduce((sum, link) => plus(sum, link.connection), past),
+    traffic: () => [...links.values()].reduce((sum, link) => addTraffic(sum, link), past),
     disconnect,
     close,
   };
@@ -272,24 +245,4 @@ function offerAnew({ linkId, connection, agent }: HubLink, hello: HelloFrame, lo
     log.warn({ linkId, code: error.code }, "an agent offers what cannot be taken");
     connection.close(CLOSE.forbidden, error.code, error);
   }
-}
-
-function plus(sum: Traffic, connection: Connection): Traffic {
-  const { sent, received } = connection.stats();
-  return { sent: sum.sent + sent, received: sum.received + received };
-}
-
-function linkInfo({ linkId, role, connectedAt, connection, hello, agent }: HubLink): LinkInfo {
-  const { turns, sent, received } = connection.stats();
-  return {
-    linkId,
-    role,
-    agentId: hello?.agent_id,
-    label: hello?.label,
-    sessionId: agent?.session.sessionId,
-    connectedAt,
-    turns,
-    sent,
-    received,
-  };
 }

@@ -1,4 +1,4 @@
-// Which turns run on the links of a hub at all, whichever of its links that is.
+// The ids of the turns that run on a hub's links. Knows no link and no turn.
 
 import type { TurnIds } from "./consuming.ts";
 
