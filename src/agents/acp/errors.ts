@@ -17,6 +17,8 @@ export interface AcpErrors {
   refused(method: string, error: RpcError): AppError;
   /** The process is gone. `lastWords`: only such as cannot quote a prompt. */
   ended(code: number, lastWords: readonly string[]): AppError;
+  /** It lives, and has closed its output. */
+  brokenOff(): AppError;
   late(method: string, ms: number): AppError;
   /** It needs a login that we cannot do for a human. */
   login(abilities: AcpAbilities): AppError;
@@ -62,6 +64,8 @@ export function createAcpErrors({ command, redact }: AcpErrorsOptions): AcpError
       const said = quote(lastWords.slice(-QUOTED_LINES).join(" "));
       return new AppError("agent_lost", `${program} ended with exit code ${code}.${said}`);
     },
+    brokenOff: () =>
+      new AppError("agent_lost", `${program} closed its output without an answer, and was ended.`),
     late: (method, ms) =>
       new AppError(
         "agent_timeout",

@@ -62,12 +62,12 @@ export function createAcpHost({ clock, log, errors, start, idleMs }: AcpHostOpti
     }
     running.add(process);
     current = process;
-    void process.link.gone.then((code) => {
+    void process.link.gone.then((error) => {
       running.delete(process);
       if (current !== process) return;
       current = undefined;
       cancelIdle?.();
-      died(errors.ended(code, []));
+      died(error);
     });
     watchIdle(process);
     return process;

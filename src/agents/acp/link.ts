@@ -10,6 +10,7 @@ import { isJsonObject } from "../../core/json.ts";
 import type { Clock, Log } from "../../core/ports.ts";
 import type { AcpErrors } from "./errors.ts";
 import { openMessages } from "./messages.ts";
+import { createMissed } from "./missed.ts";
 import type { PermissionOutcome } from "./permission.ts";
 import type { VendorAnswers } from "./vendor.ts";
 import type { Child } from "../process/child.ts";
@@ -22,13 +23,15 @@ export interface AcpListener {
 }
 
 export interface AcpLink {
-  /** Resolves with the exit code when the agent is gone, for whatever reason. */
-  readonly gone: Promise<number>;
+  /** Resolves with what happened when the agent is gone, for whatever reason. */
+  readonly gone: Promise<AppError>;
   readonly isOpen: boolean;
   /** @throws AppError; `agent_timeout` after `ms` */
   request(method: string, params: object, ms?: number): Promise<unknown>;
   /** Lost when the agent is gone. */
   notify(method: string, params: object): void;
+  /** What the agent said of the session's state while nobody listened, oldest first, each once. */
+  missed(sessionId: string): readonly unknown[];
   /** Returns the way to stop hearing. */
   listen(sessionId: string, listener: AcpListener): () => void;
   close(): Promise<void>;
@@ -45,7 +48,7 @@ export interface AcpLinkOptions {
 const UPDATE = "session/update";
 const PERMISSION = "session/request_permission";
 const PROMPT = "session/prompt";
-/** After its exit, in milliseconds. */
+/** How long its output may last after its exit, and it after its output, in milliseconds. */
 const DRAIN_MS = 500;
 const CANCELLED: PermissionOutcome = { outcome: "cancelled" };
 
@@ -54,12 +57,18 @@ export async function openAcpLink(options: AcpLinkOptions): Promise<AcpLink> {
   // Loaded with the first agent: most commands never need it.
   const sdk = await import("@agentclientprotocol/sdk");
   const listeners = new Map<string, AcpListener>();
+  const missed = createMissed();
   let isOpen = true;
   let hadPrompt = false;
+  let brokeOff: AppError | undefined;
 
   function hear(method: string, params: unknown): boolean {
     if (method !== UPDATE) return false;
-    if (isJsonObject(params)) listenerOf(params)?.update(params["update"]);
+    if (!isJsonObject(params)) return true;
+    const { sessionId, update } = params;
+    const listener = listenerOf(params);
+    if (listener !== undefined) listener.update(update);
+    else if (typeof sessionId === "string") missed.keep(sessionId, update);
     return true;
   }
 
@@ -90,11 +99,18 @@ export async function openAcpLink(options: AcpLinkOptions): Promise<AcpLink> {
     // Its last words may still be on their way; what it left behind, in a group of its own, may hold its pipe open.
     await within(connection.closed, DRAIN_MS, clock);
     connection.close();
-    return code;
+    return brokeOff ?? errors.ended(code, hadPrompt ? [] : child.lastWords());
   });
-  void connection.closed.then(() => {
+  void connection.closed.then(async () => {
+    const wasOpen = isOpen;
     isOpen = false;
-    return child.end();
+    const reason: unknown = connection.signal.reason;
+    if (reason instanceof AppError) brokeOff = reason;
+    // One that is about to exit may: its own code says more than that of our signal.
+    else if (wasOpen && !(await within(child.exited, DRAIN_MS, clock))) {
+      brokeOff = errors.brokenOff();
+    }
+    await child.end();
   });
 
   async function request(method: string, params: object, ms?: number): Promise<unknown> {
@@ -108,8 +124,8 @@ export async function openAcpLink(options: AcpLinkOptions): Promise<AcpLink> {
       return await (ms === undefined ? answer : Promise.race([answer, late.promise]));
     } catch (error) {
       if (error instanceof AppError) throw error;
-      if (error instanceof sdk.RequestError && isOpen) throw errors.refused(method, error);
-      throw errors.ended(await gone, hadPrompt ? [] : child.lastWords());
+      if (error instanceof sdk.RequestError) throw errors.refused(method, error);
+      throw await gone;
     } finally {
       cancel?.();
     }
@@ -124,6 +140,7 @@ export async function openAcpLink(options: AcpLinkOptions): Promise<AcpLink> {
     notify: (method, params) => {
       connection.agent.notify(method, params).catch(() => undefined);
     },
+    missed: (sessionId) => missed.take(sessionId),
     listen: (sessionId, listener) => {
       listeners.set(sessionId, listener);
       return () => {

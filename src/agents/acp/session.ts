@@ -92,6 +92,7 @@ export async function prepareSession(
   model: string,
   scopes: readonly string[],
 ): Promise<void> {
+  for (const update of session.process.link.missed(session.id)) learn(session, update);
   const { models, modes } = session;
   if (models?.options.some(({ id }) => id === model) === true && session.model !== model) {
     session.model = await set(session, models, model, "session/set_model", "modelId");
@@ -131,10 +132,20 @@ async function set(
   return currentOf(answer, configId) ?? value;
 }
 
-/** What an update says of the session's model or mode; `undefined`: nothing. */
-export function chosenOf(choice: AcpChoice | undefined, update: unknown): string | undefined {
-  if (choice === undefined || choice.by === "method" || !isJsonObject(update)) return undefined;
-  if (update["sessionUpdate"] !== "config_option_update") return undefined;
+/** An agent may change a session's model and mode by itself, in a turn and between two. */
+export function learn(session: AcpSession, update: unknown): void {
+  if (!isJsonObject(update)) return;
+  const { sessionUpdate: kind, currentModeId } = update;
+  if (kind === "current_mode_update" && typeof currentModeId === "string") {
+    session.mode = currentModeId;
+  }
+  if (kind !== "config_option_update") return;
+  session.mode = chosenOf(session.modes, update) ?? session.mode;
+  session.model = chosenOf(session.models, update) ?? session.model;
+}
+
+function chosenOf(choice: AcpChoice | undefined, update: unknown): string | undefined {
+  if (choice === undefined || choice.by === "method") return undefined;
   return currentOf(update, choice.by.configId);
 }
 

@@ -16,7 +16,7 @@ import {
   toolCallOf,
 } from "./permission.ts";
 import type { AcpBlock } from "./prompt.ts";
-import { type AcpSession, chosenOf } from "./session.ts";
+import { type AcpSession, learn } from "./session.ts";
 import { decodeUpdate, short } from "./updates.ts";
 import { usageOfAnswer } from "./usage.ts";
 import type { EventQueue } from "../event-queue.ts";
@@ -144,8 +144,7 @@ function listener(
   return {
     update: (update) => {
       const news = decodeUpdate(update, view);
-      session.mode = news.mode ?? chosenOf(session.modes, update) ?? session.mode;
-      session.model = chosenOf(session.models, update) ?? session.model;
+      learn(session, update);
       if (news.usage !== undefined) ({ usage } = news);
       if (news.text !== undefined) {
         queue.push({ type: "text-delta", text: news.text });

@@ -14,7 +14,6 @@ export interface AcpNews {
   /** A line of its own. */
   readonly note?: string;
   readonly usage?: Usage;
-  readonly mode?: string;
 }
 
 const NOTE_CHARACTERS = 200;
@@ -44,10 +43,6 @@ export function decodeUpdate(update: unknown, view: CallView = PLAIN_VIEW): AcpN
       return callNote(update, view);
     case "plan":
       return plan(update["entries"]);
-    case "current_mode_update": {
-      const mode = update["currentModeId"];
-      return typeof mode === "string" ? { mode } : {};
-    }
     default:
       return {};
   }

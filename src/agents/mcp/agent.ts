@@ -4,17 +4,17 @@
 import { AppError } from "../../core/error.ts";
 import type { TurnEvent } from "../../core/event.ts";
 import type { Agent, AgentInfo, Clock } from "../../core/ports.ts";
-import type {
-  ChatRequest,
-  CompletionRequest,
-  ResumeRequest,
-  ToolCall,
-  Turn,
-} from "../../core/turn.ts";
+import type { ChatRequest, CompletionRequest, ResumeRequest, Turn } from "../../core/turn.ts";
 import { throwIfAborted } from "../abort.ts";
 import type { Inbox } from "./inbox.ts";
-import type { Asked } from "./inbox-parts.ts";
-import { offeredTools, refuseEmbedding, resultsHandout, wholeHandout } from "./text.ts";
+import type { Asked, OpenRequest } from "./inbox-parts.ts";
+import {
+  offeredTools,
+  refuseEmbedding,
+  type ReportedCall,
+  resultsHandout,
+  wholeHandout,
+} from "./text.ts";
 import { createParkingLot } from "../parking-lot.ts";
 
 type PlainRequest = ChatRequest | CompletionRequest;
@@ -39,7 +39,7 @@ interface Parked {
   readonly id: string;
   readonly request: PlainRequest;
   readonly said: string;
-  readonly calls: readonly ToolCall[];
+  readonly calls: readonly ReportedCall[];
 }
 
 const PARKED_TURNS = 64;
@@ -62,16 +62,19 @@ export function createMcpAgent({ info, inbox, sampler, clock }: McpAgentOptions)
 
   async function* askChat(turn: Turn, signal: AbortSignal): AsyncGenerator<TurnEvent> {
     const { asked, request } = askedBy(turn);
-    let id = "";
+    let open: OpenRequest | undefined;
     let said = "";
-    const calls: { id: string; name: string; arguments: string }[] = [];
-    for await (const event of inbox.ask(asked, signal, (given) => (id = given))) {
+    const calls: { id: string; own: string; name: string; arguments: string }[] = [];
+    for await (const event of inbox.ask(asked, signal, (given) => (open = given))) {
       const last = calls.at(-1);
       if (event.type === "text-delta") said += event.text;
-      if (event.type === "tool-call-start") calls.push({ ...event, arguments: "" });
+      if (event.type === "tool-call-start") {
+        const { id, name } = event;
+        calls.push({ id, own: open?.calls.get(id) ?? id, name, arguments: "" });
+      }
       if (event.type === "tool-call-delta" && last !== undefined) last.arguments += event.arguments;
       if (event.type === "finish" && event.parked === true) {
-        lot.put(turn.id, turn.sessionId, { id, request, said, calls });
+        lot.put(turn.id, turn.sessionId, { id: open?.id ?? "", request, said, calls });
       }
       yield event;
     }

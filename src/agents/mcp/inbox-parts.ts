@@ -33,6 +33,8 @@ export interface InboxSettings {
   readonly absentMs: number;
   /** Waits in a row that bring nothing, before a chat is told to stop waiting. */
   readonly idleWaits: number;
+  /** What an answer may have in all, in UTF-16 code units: it is kept until its turn ends, and longer when that parks. */
+  readonly answerUnits: number;
 }
 
 export const INBOX_SETTINGS: InboxSettings = {
@@ -41,6 +43,7 @@ export const INBOX_SETTINGS: InboxSettings = {
   handouts: 2,
   absentMs: 120_000,
   idleWaits: 60,
+  answerUnits: 4 * 1024 * 1024,
 };
 
 /** What a wait brought. */
@@ -58,8 +61,10 @@ export interface OpenRequest {
   readonly answer: Answer;
   /** Whether there is something of the answer. */
   begun: boolean;
-  /** The ids of the tool calls that it has so far. */
-  readonly calls: Set<string>;
+  /** How much more of it is taken, in UTF-16 code units. */
+  left: number;
+  /** The tool calls that it has so far: what the chat calls each, by the id that the editor knows. */
+  readonly calls: Map<string, string>;
 }
 
 export type End = "answered" | "cancelled" | "lost";
@@ -84,7 +89,7 @@ export interface Waiter {
 const REMEMBERED = 256;
 const MOST_UNTOLD = 16;
 
-export function newTicket(id: string, asked: Asked): Ticket {
+export function newTicket(id: string, asked: Asked, answerUnits: number): Ticket {
   return {
     id,
     asked,
@@ -92,7 +97,8 @@ export function newTicket(id: string, asked: Asked): Ticket {
     answer: createAnswer(),
     state: "queued",
     begun: false,
-    calls: new Set(),
+    left: answerUnits,
+    calls: new Map(),
     handouts: 0,
     stopTimer: () => undefined,
   };

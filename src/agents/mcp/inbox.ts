@@ -15,6 +15,7 @@ import {
   type InboxSettings,
   newTicket,
   type News,
+  type OpenRequest,
   type Ticket,
   type Waiter,
   waitIn,
@@ -23,8 +24,12 @@ import {
 export interface Inbox {
   /** Whether somebody is there to take a request soon. */
   readonly present: boolean;
-  /** Asks the chat; `onId` hears the request's id. @throws AppError too_busy, agent_lost, and what `close` was given */
-  ask(asked: Asked, signal: AbortSignal, onId?: (id: string) => void): AsyncGenerator<TurnEvent>;
+  /** Asks the chat; `onOpen` hears of the request first. @throws AppError too_busy, agent_lost, and what `close` was given */
+  ask(
+    asked: Asked,
+    signal: AbortSignal,
+    onOpen?: (request: OpenRequest) => void,
+  ): AsyncGenerator<TurnEvent>;
   /** Takes the next request, or waits for one. A signal that aborts gives up the place. */
   wait(ms: number, signal: AbortSignal): Promise<News>;
   /** The chat did not get what `wait` brought: it is the next one's. */
@@ -124,16 +129,16 @@ export function createInbox(clock: Clock, settings: InboxSettings = INBOX_SETTIN
   async function* ask(
     asked: Asked,
     signal: AbortSignal,
-    onId: (id: string) => void = () => undefined,
+    onOpen: (request: OpenRequest) => void = () => undefined,
   ): AsyncGenerator<TurnEvent> {
     throwIfAborted(signal);
     if (!isPresent()) throw closed ?? lostError();
     if (open.size >= settings.mostOpen) throw fullError();
     count += 1;
-    const ticket = newTicket(`r${count}`, asked);
+    const ticket = newTicket(`r${count}`, asked, settings.answerUnits);
     open.set(ticket.id, ticket);
     queue.push(ticket);
-    onId(ticket.id);
+    onOpen(ticket);
     serve();
     let why: End = "cancelled";
     try {

@@ -21,10 +21,15 @@ export function wholeHandout(request: ChatRequest | CompletionRequest): Handout 
   return request.kind === "completion" ? completionHandout(request) : chatHandout(request);
 }
 
+/** `id` is what the editor knows, `own` what the chat calls it. */
+export interface ReportedCall extends ToolCall {
+  readonly own: string;
+}
+
 /** What came of the tool calls that a chat made, and what the user sent with it, for the chat that made them. */
 export function resultsHandout(
   continues: string,
-  calls: readonly ToolCall[],
+  calls: readonly ReportedCall[],
   { results, message }: Pick<ResumeRequest, "results" | "message">,
 ): Handout {
   const images: Images = [];
@@ -107,13 +112,13 @@ function partsText(parts: readonly Part[], images: Images): string {
 
 function resultText(
   { toolCallId, content, isError }: ToolResult,
-  calls: readonly ToolCall[],
+  calls: readonly ReportedCall[],
   images: Images,
 ): string {
-  const name = calls.find(({ id }) => id === toolCallId)?.name;
+  const call = calls.find(({ id }) => id === toolCallId);
   return block("tool-result", partsText(content, images), {
-    call: toolCallId,
-    ...(name !== undefined && { tool: name }),
+    call: call?.own ?? toolCallId,
+    ...(call !== undefined && { tool: call.name }),
     ...(isError === true && { failed: "yes" }),
   });
 }

@@ -21,6 +21,9 @@ export interface Said {
   readonly isError?: boolean;
 }
 
+/** What a call takes beside its arguments, so that calls of nothing are not free. */
+const CALL_UNITS = 64;
+
 /** The tools that answer. @throws nothing: what is wrong is said to the model */
 export async function answerWith(
   inbox: Inbox,
@@ -35,7 +38,7 @@ export async function answerWith(
       return await withRequest(inbox, ChunkArguments, given, respondChunk);
     case "report_tool_call":
       return await withRequest(inbox, CallArguments, given, (request, asked) =>
-        reportCall(request, asked, asked.call_id ?? random.id("call_")),
+        reportCall(request, asked, random.id("call_")),
       );
     case "decline":
       return await withRequest(inbox, DeclineArguments, given, decline);
@@ -81,6 +84,7 @@ function respond(
   if (text === "" && !request.begun) {
     return wrong("The answer is empty. Send its text, or decline with a reason.");
   }
+  if (!takes(request, text.length)) return tooLong(request);
   request.begun = true;
   // After a tool call there is no place for text: what matters is in the call.
   if (calls.size === 0)
@@ -104,6 +108,7 @@ async function respondChunk(
   const { answer, calls } = request;
   if (calls.size > 0) return wrong("Text comes before tool calls. End the request with respond.");
   if (text === "") return { texts: ["Nothing was sent: the piece is empty."] };
+  if (!takes(request, text.length)) return tooLong(request);
   request.begun = true;
   for (const piece of piecesOf(text)) answer.push({ type: `${kind}-delta`, text: piece });
   await answer.room();
@@ -112,7 +117,7 @@ async function respondChunk(
 
 function reportCall(
   request: OpenRequest,
-  { name, arguments: given, more }: Static<typeof CallArguments>,
+  { name, arguments: given, call_id: own, more }: Static<typeof CallArguments>,
   callId: string,
 ): Said {
   if (!request.tools.includes(name)) {
@@ -126,12 +131,13 @@ function reportCall(
   if (!isJsonObject(parseJson(text === "" ? "{}" : text))) {
     return wrong("arguments: not an object, nor the JSON text of one");
   }
-  // Results are told apart by it.
-  if (request.calls.has(callId)) {
+  // Its results are told apart by it. The editor's are by an id of ours: chats name the calls of every request alike.
+  if (own !== undefined && [...request.calls.values()].includes(own)) {
     return wrong("call_id: another call of this request has it. Leave it out, or choose another.");
   }
+  if (!takes(request, text.length + CALL_UNITS)) return tooLong(request);
   request.begun = true;
-  request.calls.add(callId);
+  request.calls.set(callId, own ?? callId);
   const { answer } = request;
   answer.push({ type: "tool-call-start", id: callId, name });
   for (const piece of piecesOf(text)) {
@@ -142,6 +148,19 @@ function reportCall(
   return {
     texts: ["The editor runs the tool. Call wait_for_request: its result comes as a request."],
   };
+}
+
+/** Whether that much more of an answer is taken; it then is. */
+function takes(request: OpenRequest, units: number): boolean {
+  const isTaken = units <= request.left;
+  if (isTaken) request.left -= units;
+  return isTaken;
+}
+
+function tooLong({ id, left }: OpenRequest): Said {
+  return wrong(
+    `Nothing was sent: the answer is too long. Request ${id} takes ${left} more characters. Send no more than that, and end with respond.`,
+  );
 }
 
 function decline(request: OpenRequest, { reason }: Static<typeof DeclineArguments>): Said {

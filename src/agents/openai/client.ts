@@ -12,7 +12,13 @@ import { encodeRequest, isPlain } from "./encode.ts";
 import type { UpstreamErrors } from "./errors.ts";
 import { type Exchange, type Fetch, createExchange } from "./exchange.ts";
 import { type UpstreamFailure, isMovableStatus, retryAfterOf, wasNeverSent } from "./failover.ts";
-import { type Habits, NO_HABITS, learnFromMissingRoute, learnFromRefusal } from "./habits.ts";
+import {
+  type Habits,
+  NO_HABITS,
+  forgetMissingRoute,
+  learnFromMissingRoute,
+  learnFromRefusal,
+} from "./habits.ts";
 import type { UpstreamModel } from "./models.ts";
 
 /** An answer whose status is 2xx, or why there is none. */
@@ -170,7 +176,10 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
       const learned =
         learnFromRefusal(habits, message.body, refusal) ??
         (isPlain(request) ? learnFromMissingRoute(habits, model.id, refusal) : undefined);
-      if (learned === undefined) return { failure };
+      if (learned === undefined) {
+        if (isPlain(request)) habits = forgetMissingRoute(habits, model.id, refusal);
+        return { failure };
+      }
       habits = learned;
       const { refused, chatOnly } = habits;
       log.info({ refused, chatOnly }, "the upstream refuses the form of a request: asking anew");

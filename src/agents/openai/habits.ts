@@ -12,6 +12,9 @@ const DISPENSABLE = [
 ] as const;
 type Dispensable = (typeof DISPENSABLE)[number];
 
+/** How servers say that they do not have a route. */
+const MISSING: ReadonlySet<number> = new Set([404, 405, 501]);
+
 export interface Habits {
   readonly refused: readonly Dispensable[];
   /** OpenAI's newer models refuse `max_tokens`; most others know no other name. */
@@ -53,9 +56,18 @@ export function learnFromMissingRoute(
   model: string,
   { status }: { readonly status: number },
 ): Habits | undefined {
-  const isMissing = status === 404 || status === 405 || status === 501;
-  if (!isMissing || habits.chatOnly.includes(model)) return undefined;
+  if (!MISSING.has(status) || habits.chatOnly.includes(model)) return undefined;
   return { ...habits, chatOnly: [...habits.chatOnly, model] };
+}
+
+/** Its chat is not there either: it was the model that was missing, or the server. */
+export function forgetMissingRoute(
+  habits: Habits,
+  model: string,
+  { status }: { readonly status: number },
+): Habits {
+  if (!MISSING.has(status)) return habits;
+  return { ...habits, chatOnly: habits.chatOnly.filter((id) => id !== model) };
 }
 
 /** As a whole word: `reasoning` is not named by `reasoning_content`. */

@@ -6,11 +6,12 @@
 // and the watcher ends the group. As long as the watcher lives, the group's number cannot belong to anybody else.
 
 import { closeSync, existsSync } from "node:fs";
+import { basename, resolve } from "node:path";
 import type { Clock, Log } from "../../core/ports.ts";
 import { readStderr } from "./stderr.ts";
 
 export interface ChildOptions {
-  /** The program, as a path or found on the environment's PATH, and its arguments. */
+  /** The program, as a path (seen from where we are, not from `cwd`) or found on the environment's PATH, and its arguments. */
   readonly command: readonly string[];
   readonly cwd: string;
   /** All of it: see `childEnvironment`. */
@@ -49,16 +50,14 @@ const GRACE_MS = 2_000;
 /** @throws what the system says when the program cannot be started */
 export function startChild(options: ChildOptions): Child {
   const { clock, log, redact, graceMs = GRACE_MS } = options;
+  const command = fromHere(options.command);
   const isWatched = process.platform !== "win32" && existsSync(SHELL);
-  const child = Bun.spawn(
-    isWatched ? [SHELL, "-c", WATCHED, "sh", ...options.command] : [...options.command],
-    {
-      cwd: options.cwd,
-      env: options.env,
-      detached: process.platform !== "win32",
-      stdio: isWatched ? ["pipe", "pipe", "pipe", "pipe"] : ["pipe", "pipe", "pipe"],
-    },
-  );
+  const child = Bun.spawn(isWatched ? [SHELL, "-c", WATCHED, "sh", ...command] : command, {
+    cwd: options.cwd,
+    env: options.env,
+    detached: process.platform !== "win32",
+    stdio: isWatched ? ["pipe", "pipe", "pipe", "pipe"] : ["pipe", "pipe", "pipe"],
+  });
   const { pid } = child;
   const watch = isWatched ? child.stdio[3] : undefined;
   const words = readStderr({ output: child.stderr, pid, redact, clock, log });
@@ -100,6 +99,11 @@ export function startChild(options: ChildOptions): Child {
     saidAll: words.ended,
     end: () => (ending ??= stop()),
   };
+}
+
+/** Nobody who names `./agent` means one in the folder that it is to work in, which may hold what somebody else wrote. */
+function fromHere([program = "", ...rest]: readonly string[]): string[] {
+  return [program === basename(program) ? program : resolve(program), ...rest];
 }
 
 function writableOf(sink: Bun.FileSink): WritableStream<Uint8Array> {

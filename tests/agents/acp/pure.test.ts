@@ -5,6 +5,7 @@ import fc from "fast-check";
 
 import { decodeAbilities, decodeOpened } from "../../../src/agents/acp/answers.ts";
 import { habitsOf } from "../../../src/agents/acp/habits.ts";
+import { createMissed } from "../../../src/agents/acp/missed.ts";
 import { modelsOf } from "../../../src/agents/acp/models.ts";
 import { modeFor } from "../../../src/agents/acp/modes.ts";
 import {
@@ -23,6 +24,32 @@ import type { Message } from "../../../src/core/turn.ts";
 import { rejectionOf, text, user } from "../support.ts";
 
 const anything = fc.anything({ withNullPrototype: true });
+
+describe("what is said of a session while nobody listens", () => {
+  const news = (kind: string, value: unknown) => ({ sessionUpdate: kind, value });
+
+  test("is the last of each kind of state, in order, and told once", () => {
+    const missed = createMissed();
+    missed.keep("s", news("current_mode_update", 1));
+    missed.keep("s", news("config_option_update", 2));
+    missed.keep("s", news("agent_message_chunk", 3));
+    missed.keep("s", news("current_mode_update", 4));
+    missed.keep("other", news("current_mode_update", 5));
+    expect(missed.take("s")).toEqual([
+      news("config_option_update", 2),
+      news("current_mode_update", 4),
+    ]);
+    expect(missed.take("s")).toEqual([]);
+  });
+
+  test("is forgotten for the oldest of more sessions than anybody has", () => {
+    const missed = createMissed();
+    for (let count = 0; count <= 256; count += 1) {
+      missed.keep(`s${count}`, news("current_mode_update", count));
+    }
+    expect([missed.take("s0").length, missed.take("s1").length]).toEqual([0, 1]);
+  });
+});
 
 test("nothing that an agent may answer makes the decoders throw", () => {
   fc.assert(

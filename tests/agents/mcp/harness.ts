@@ -1,9 +1,11 @@
 // Makes the `mcp` connector act out a scenario: an official MCP client waits for requests and answers them by the tools.
 
+import type { Random } from "../../../src/core/ports.ts";
 import type { AgentHarness } from "../../contract/agent-contract.ts";
 import { type Scenario, type Step, stepsFor } from "../../contract/scenario.ts";
 import { playChat, settled } from "./support.ts";
 import type { PlayedChat, Told } from "./support.ts";
+import { createCountingRandom } from "../support.ts";
 
 /** Chats that serve at once: one that hangs must not keep the others. */
 const CHATS = 4;
@@ -13,7 +15,8 @@ export const mcpHarness: AgentHarness = {
   start: async (scenario) => {
     const reached = Promise.withResolvers<void>();
     const stopped = Promise.withResolvers<void>();
-    const played = await playChat();
+    const ids: string[] = [];
+    const played = await playChat({ random: givingOut(ids) });
     const rest = new Map<string, readonly Step[]>();
 
     async function serve(): Promise<void> {
@@ -21,7 +24,7 @@ export const mcpHarness: AgentHarness = {
       if (told.head["status"] === "cancelled") stopped.resolve();
       if (told.head["status"] === "request") {
         reached.resolve();
-        await play(played, told, { steps: stepsOf(scenario, told, rest), rest });
+        await play(played, told, { steps: stepsOf(scenario, told, rest), rest, ids });
       }
       await serve();
     }
@@ -53,12 +56,20 @@ function stepsOf(
 interface Part {
   readonly steps: readonly Step[];
   readonly rest: Map<string, readonly Step[]>;
+  /** For the editor, of the calls that are on their way. */
+  readonly ids: string[];
+}
+
+/** The connector makes up the ids of calls; a scenario wants to know them. */
+function givingOut(ids: string[]): Random {
+  const random = createCountingRandom();
+  return { ...random, id: (prefix) => ids.shift() ?? random.id(prefix) };
 }
 
 async function play(
   { call, close }: PlayedChat,
   { head, text, images }: Told,
-  { steps, rest }: Part,
+  { steps, rest, ids }: Part,
 ): Promise<void> {
   const id = head["id"] ?? "";
   const end: Record<string, unknown> = {};
@@ -72,10 +83,11 @@ async function play(
         break;
       case "call": {
         const given = step.fragments.join("");
+        ids.push(step.id);
         await call("report_tool_call", {
           id,
           name: step.name,
-          call_id: step.id,
+          call_id: `own_${step.id}`,
           arguments: given,
           more: true,
         });

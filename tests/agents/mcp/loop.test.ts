@@ -248,6 +248,29 @@ describe("an answer", () => {
     });
   });
 
+  test("is taken up to a bound, beyond which the chat is told how much more it may send", async () => {
+    await play({ inbox: { ...INBOX_SETTINGS, answerUnits: 200 } }, async (played) => {
+      const [told] = await waiting(played);
+      const { ended } = running(played, { ...chatRequest("hello"), tools: TOOLS });
+      await told;
+      const chunk = (text: string) => played.call("respond_chunk", { id: "r1", text });
+      expect((await chunk("x".repeat(150))).isError).toBe(false);
+      const call = { id: "r1", name: "read_file", arguments: {} };
+      for (const refused of [
+        await chunk("y".repeat(51)),
+        await played.call("respond", { id: "r1", text: "y".repeat(51) }),
+        await played.call("report_tool_call", call),
+      ]) {
+        expect([refused.isError, refused.text]).toEqual([
+          true,
+          expect.stringContaining("takes 50 more characters"),
+        ]);
+      }
+      await played.call("respond", { id: "r1", text: "z".repeat(50), finish_reason: "length" });
+      expect((await ended).text).toBe("x".repeat(150) + "z".repeat(50));
+    });
+  });
+
   test("to a cancelled request is not taken, and the chat hears why", async () => {
     await play({}, async (played) => {
       const [told] = await waiting(played);
@@ -294,12 +317,14 @@ describe("a tool call", () => {
       await told;
       const call = { id: "r1", name: "read_file", arguments: { path: "a" }, call_id: "c1" };
       await played.call("report_tool_call", call);
-      expect(await parked).toMatchObject({
-        toolCalls: [{ id: "c1", name: "read_file", arguments: '{"path":"a"}' }],
-        finish: { reason: "tool_calls", parked: true },
-      });
+      const { toolCalls, finish } = await parked;
+      expect([toolCalls, finish]).toEqual([
+        [{ id: expect.any(String), name: "read_file", arguments: '{"path":"a"}' }],
+        { type: "finish", reason: "tool_calls", parked: true },
+      ]);
       const content = [{ type: "text", text: "it says 42" }] as const;
-      const results = [{ toolCallId: "c1", content }];
+      const { id } = toolCalls[0]!;
+      const results = [{ toolCallId: id, content }];
       const { ended } = running(played, {
         kind: "resume",
         model: "m",
@@ -319,7 +344,8 @@ describe("a tool call", () => {
       expect(again.head["id"]).toBe("r2");
       expect(again.text).toContain("read it");
       expect(again.text).toContain('<message from="user">\nHurry.');
-      expect(again.text).toContain('<tool-call call="c1" tool="read_file">\n{"path":"a"}');
+      expect(again.text).toContain(`<tool-call call="${id}" tool="read_file">\n{"path":"a"}`);
+      expect(again.text).toContain(`<tool-result call="${id}">\nit says 42`);
       await played.call("respond", { id: "r2", text: "42" });
       expect((await ended).text).toBe("42");
     });
@@ -332,9 +358,9 @@ describe("a tool call", () => {
       const { signal } = new AbortController();
       const parked = collectTurn(played.chat.agent.run(turn, signal));
       await told;
-      const call = { id: "r1", name: "read_file", arguments: { path: "a" }, call_id: "c1" };
+      const call = { id: "r1", name: "read_file", arguments: { path: "a" } };
       await played.call("report_tool_call", call);
-      await parked;
+      const [made] = (await parked).toolCalls;
       const image = (data: string) => ({ type: "image", mediaType: "image/png", data }) as const;
       const content = [{ type: "text", text: "taken" } as const, image("aGk=")];
       running(played, {
@@ -342,7 +368,7 @@ describe("a tool call", () => {
         model: "m",
         stream: true,
         resumes: turn.id,
-        results: [{ toolCallId: "c1", content }],
+        results: [{ toolCallId: made!.id, content }],
         message: [image("aG8=")],
       });
       for (const memory of ["kept", "lost"]) {
@@ -366,7 +392,25 @@ describe("a tool call", () => {
       const again = await played.call("report_tool_call", call);
       expect([again.isError, again.text]).toEqual([true, expect.stringContaining("call_id")]);
       await played.call("report_tool_call", { ...call, call_id: "c2" });
-      expect((await ended).toolCalls.map(({ id }) => id)).toEqual(["c1", "c2"]);
+      expect((await ended).toolCalls).toHaveLength(2);
+    });
+  });
+
+  test("has an id of its own for the editor, also where the chat names the calls of two requests alike", async () => {
+    await play({}, async (played) => {
+      const [told] = await waiting(played);
+      const request = { ...chatRequest("hi"), tools: TOOLS };
+      const turns = [running(played, request), running(played, request)];
+      await told;
+      await played.call("wait_for_request");
+      for (const id of ["r1", "r2"]) {
+        const call = { id, name: "read_file", arguments: {}, call_id: "mine" };
+        await played.call("report_tool_call", call);
+      }
+      const results = await Promise.all(turns.map(({ ended }) => ended));
+      const ids = results.flatMap(({ toolCalls }) => toolCalls.map(({ id }) => id));
+      expect(ids).toHaveLength(2);
+      expect(new Set([...ids, "mine"]).size).toBe(3);
     });
   });
 

@@ -11,6 +11,7 @@ import { createLine, createSampler } from "../../../src/agents/mcp/sampler.ts";
 import type { Line } from "../../../src/agents/mcp/sampler.ts";
 import { loadMcpSdk } from "../../../src/agents/mcp/sdk.ts";
 import { createMcpServer } from "../../../src/agents/mcp/server.ts";
+import type { Random } from "../../../src/core/ports.ts";
 import { createCountingRandom, createFakeClock, createMemoryLog } from "../support.ts";
 import type { FakeClock } from "../support.ts";
 
@@ -36,6 +37,7 @@ type CallOptions = Parameters<Client["callTool"]>[1];
 export interface PlaySettings {
   readonly capabilities?: NonNullable<ClientOptions["capabilities"]>;
   readonly inbox?: InboxSettings;
+  readonly random?: Random;
   readonly seat?: Partial<Seat>;
   /** Hears of each time that the chat takes its seat. */
   readonly onSeat?: () => void;
@@ -71,7 +73,7 @@ export async function playChat(settings: PlaySettings = {}): Promise<PlayedChat>
       return Promise.resolve({ ...ACTIVE, ...settings.seat });
     },
     clock,
-    random: createCountingRandom(),
+    random: settings.random ?? createCountingRandom(),
     log: createMemoryLog(),
     samplesTools,
     ...(sampling !== undefined && { sampler }),

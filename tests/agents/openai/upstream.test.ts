@@ -227,6 +227,33 @@ describe("a turn", () => {
     expect(server.requests.at(-1)?.path).toBe("/v1/completions");
   });
 
+  test("that goes on from a text is no chat for good because its model was missing once", async () => {
+    const server = upstream();
+    let isLoaded = false;
+    server.reply(() =>
+      isLoaded
+        ? sse(textChunk("a time"), finishChunk(), DONE)
+        : json({ error: { message: "model not found" } }, 404),
+    );
+    const { agent } = connect(server.url, { model: "scripted" });
+    const request: TurnRequest = {
+      kind: "completion",
+      model: "scripted",
+      stream: true,
+      prompt: "Once upon",
+      parameters: {},
+    };
+    expect((await failureOf(runTurn(agent, request))).error.code).toBe("model_not_found");
+    isLoaded = true;
+    await collectTurn(runTurn(agent, request));
+    const posts = server.requests.filter(({ method }) => method === "POST");
+    expect(posts.map(({ path }) => path)).toEqual([
+      "/v1/completions",
+      "/v1/chat/completions",
+      "/v1/completions",
+    ]);
+  });
+
   test("leaves its connection to the next one", async () => {
     const { server, agent } = answering(sse(textChunk("ok"), finishChunk(), DONE));
     await collectTurn(runTurn(agent, hello()));

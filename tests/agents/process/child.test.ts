@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 
 import { type Child, type ChildOptions, startChild } from "../../../src/agents/process/child.ts";
 import { childEnvironment } from "../../../src/agents/process/environment.ts";
@@ -141,6 +141,20 @@ describe("a child process", () => {
     const logged = log.lines.filter(({ message }) => message === "agent stderr");
     expect(logged.every(({ level }) => level === "debug")).toBe(true);
     expect(JSON.stringify(logged)).not.toContain("abcdef");
+  });
+
+  test("that is named by a relative path is found from where we are, not in its folder", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "mlp-child-"));
+    try {
+      const program = join(folder, "agent");
+      writeFileSync(program, "#!/bin/sh\npwd\n", { mode: 0o700 });
+      const command = [relative(process.cwd(), program)];
+      const child = shell("", { command, cwd: import.meta.dir });
+      expect(await firstLine(child)).toBe(import.meta.dir);
+      expect(await child.exited).toBe(0);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test("starts in the folder and with nothing but the environment that it is given", async () => {
