@@ -7,7 +7,7 @@ import { programName } from "../agents/process/program-name.ts";
 import { createRehearsal } from "../agents/rehearsal/rehearsal.ts";
 import { parseRehearsalScript } from "../agents/rehearsal/script.ts";
 import type { RehearsalScript } from "../agents/rehearsal/script.ts";
-import { agentSpecOf, parseAgentSpec } from "../config/agent-spec.ts";
+import { agentSpecOf, checkNone, parseAgentSpec } from "../config/agent-spec.ts";
 import type { AgentSpec } from "../config/agent-spec.ts";
 import type { Config } from "../config/schema.ts";
 import { AppError, toAppError } from "../core/error.ts";
@@ -49,6 +49,8 @@ export function chooseAgents(
       : fromConfig.length > 0
         ? [fromConfig, "named in the configuration"]
         : [[...usable, rehearsal], ""];
+  const connectors = specs.map(({ connector }) => connector);
+  checkNone(connectors, fromFlags.length > 0 ? "--agent" : "agents");
   const shown = isFound ? "" : specs.map(shownSpec).join(", ");
   return {
     specs: specs.filter((spec) => spec.connector !== "none"),
@@ -97,7 +99,7 @@ function whyFound(
   if (spec.connector !== "rehearsal") return `found on this machine${others}`;
   if (failed.length > 0) return failed.join("; ");
   return unsupported.length > 0
-    ? "the agents found on this machine are not supported yet"
+    ? "the agents found on this machine need an adapter that speaks ACP"
     : "no agent was found on this machine";
 }
 
@@ -156,7 +158,9 @@ export async function readScript(path: string): Promise<RehearsalScript> {
   try {
     text = await readFile(file, "utf8");
   } catch (cause) {
-    throw new AppError("invalid_request", `Cannot read the script ${path}.`, { cause });
+    throw new AppError("invalid_request", `Cannot read the script ${path}: ${whyUnread(cause)}.`, {
+      cause,
+    });
   }
   try {
     return parseRehearsalScript(parse(text));
@@ -164,4 +168,11 @@ export async function readScript(path: string): Promise<RehearsalScript> {
     const reason = error instanceof Error ? error.message : "it is not YAML";
     throw new AppError("invalid_request", `${path}: ${reason}`, { cause: error });
   }
+}
+
+function whyUnread(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+  if (code === "ENOENT") return "there is no such file";
+  if (code === "EISDIR") return "it is a folder";
+  return code === "EACCES" ? "this user may not read it" : code;
 }

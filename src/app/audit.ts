@@ -19,6 +19,7 @@ import { createAuthFailures } from "../security/auth-failures.ts";
 import type { KeyRing } from "../security/keys.ts";
 import { redact } from "../security/redact.ts";
 import { createOnce, makePrivateFolder, readPrivate } from "../security/secret-file.ts";
+import { shellQuoted } from "../wire/shell.ts";
 import type { Base } from "./start.ts";
 
 export interface Trail {
@@ -74,7 +75,7 @@ function promptKey(secrets: string): Uint8Array {
   if (key.length >= PROMPT_KEY_BYTES) return key;
   throw new AppError(
     "forbidden",
-    `${file} holds no usable key. To have a new one, run: rm ${file}`,
+    `${file} holds no usable key. To have a new one, run: rm ${shellQuoted(file)}`,
   );
 }
 
@@ -246,21 +247,19 @@ export function auditedSessions(sessions: Sessions, { audit }: Trail): Sessions 
 }
 
 export function auditedKeys(keys: KeyRing, { audit }: Trail): KeyRing {
-  const through = (event: string, keyId?: string): Promise<void> =>
-    audit.writeThrough({ eventType: "SECURITY", event, keyId, endpoint: "/control/keys" });
+  const entryFor = (event: string, keyId: string): AuditEntry => ({
+    eventType: "SECURITY",
+    event,
+    keyId,
+    endpoint: "/control/keys",
+  });
   return {
     ...keys,
-    create: async (key) => {
-      await through("key_create");
-      return keys.create(key);
-    },
-    rotate: async (id) => {
-      await through("key_rotate", id);
-      return keys.rotate(id);
-    },
+    create: (key) => keys.create(key, (id) => audit.writeThrough(entryFor("key_create", id))),
+    rotate: (id) => keys.rotate(id, (each) => audit.writeThrough(entryFor("key_rotate", each))),
     revoke: async (id) => {
       const revoked = await keys.revoke(id);
-      audit.writeWhenPossible({ eventType: "SECURITY", event: "key_revoke", keyId: id });
+      audit.writeWhenPossible(entryFor("key_revoke", id));
       await audit.synced();
       return revoked;
     },

@@ -107,6 +107,7 @@ export async function openBridge(parts: BridgeParts): Promise<Bridge> {
   const guardFor = (port: number) =>
     createGuard(guardRules(parts, { host: config.bridge.host, port }));
   const listening: Listening = listen<HubSocketData>({
+    name: "bridge",
     host: config.bridge.host,
     port: config.bridge.port,
     websocket: hub.websocket,

@@ -1,6 +1,6 @@
 // What settings have to do with each other: all that would keep a server from starting before it touches anything.
 
-import { agentSpecOf } from "../config/agent-spec.ts";
+import { agentSpecOf, checkNone } from "../config/agent-spec.ts";
 import type { Config } from "../config/schema.ts";
 import { AppError } from "../core/error.ts";
 import { createOriginRule } from "../security/guard-origin.ts";
@@ -12,11 +12,13 @@ import { checkKeyless } from "./keyless.ts";
 /** One line for each problem. */
 export function checkSettings(config: Config): readonly string[] {
   const { security, agents, provider, bridge } = config;
+  const names = agents.map((entry) => (typeof entry === "string" ? entry : entry.connector));
   const checks: readonly (() => unknown)[] = [
     ...[...new Set([provider.host, bridge.host])].map((host) => () => checkExposure(config, host)),
     ...security.allowed_origins.map((origin) => () => createOriginRule([origin])),
     ...security.allowed_peers.map((peer) => () => createPeerRule([peer])),
     ...agents.map((entry) => () => agentSpecOf(entry)),
+    () => checkNone(names, "agents"),
     () => checkKeyless(config),
     () => checkBridges(config),
   ];

@@ -49,6 +49,7 @@ function groupsOf(
       config,
       current: () => config,
       system,
+      log: inert("log"),
       sessions,
       administration: sessions,
       keys: inert("keys"),

@@ -48,7 +48,15 @@ interface RouteParts {
 export function routeGroups(
   parts: Pick<
     ProviderParts,
-    "config" | "current" | "system" | "sessions" | "keys" | "trail" | "administration" | "link"
+    | "config"
+    | "current"
+    | "system"
+    | "log"
+    | "sessions"
+    | "keys"
+    | "trail"
+    | "administration"
+    | "link"
   >,
   {
     engine,
@@ -72,6 +80,7 @@ export function routeGroups(
     engine,
     visits,
     clock,
+    log: parts.log,
     heartbeatMs: config.limits.heartbeat_ms,
     metrics,
     buffers,

@@ -140,6 +140,7 @@ export async function openProvider(parts: ProviderParts): Promise<Provider> {
     return createGuard(guardRules(parts, { host: config.provider.host, port }));
   };
   const listening: Listening = listen<undefined>({
+    name: "provider",
     host: config.provider.host,
     port: config.provider.port,
     log,

@@ -1,6 +1,6 @@
 // `mlp audit …`: reads the audit's files where the configuration has them. Needs no server, and writes nothing.
 
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 
 import { loadConfig } from "../config/load.ts";
 import { isJsonObject, parseJson } from "../core/json.ts";
@@ -52,7 +52,7 @@ export interface TailFlags {
 
 export async function tail(context: CliContext, flags: TailFlags, file?: string): Promise<void> {
   const path = file ?? (await auditsOf(context))[0] ?? "";
-  if (!flags.follow && !existsSync(path)) throw noAudit(path, file);
+  if (!flags.follow && !exists(path)) throw noAudit(path, file);
   const audit = await tailAudit(path, flags.lines);
   try {
     show(context, flags, audit.lines);
@@ -115,8 +115,13 @@ async function auditsOf({ env, paths }: CliContext): Promise<readonly string[]> 
   const { config } = await asUsage(() => loadConfig({ env, paths }));
   const provider = auditFileOf(config.audit.file, paths.state, "provider");
   const bridge = auditFileOf(config.audit.file, paths.state, "bridge");
-  const existing = [provider, bridge].filter((path) => existsSync(path));
+  const existing = [provider, bridge].filter((path) => exists(path));
   return existing.length === 0 ? [provider] : existing;
+}
+
+/** @throws the system's error where that cannot be found out: a folder that may not be entered is not an absent file */
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function noAudit(path: string, named: string | undefined): CommandError {

@@ -3,6 +3,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 
+import { shellQuoted } from "../wire/shell.ts";
 import type { CliContext } from "./context.ts";
 import { planOf } from "./connect-plan.ts";
 import type { Plan, PlanParts, Target } from "./connect-plan.ts";
@@ -132,7 +133,7 @@ async function connectFile(
   await write(context, flags, { target, path, file, known, plan, connections });
   io.output.write(`${editor.title} is connected: ${path}\n${editor.next}\n`);
   if (file !== undefined && isOpenToOthers(file)) {
-    io.errors.write(`Other users may read the key in it; run: chmod 600 ${path}\n`);
+    io.errors.write(`Other users may read the key in it; run: chmod 600 ${shellQuoted(path)}\n`);
   }
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Paths } from "../config/paths.ts";
 import type { Config } from "../config/schema.ts";
 import { visible } from "../observe/visible.ts";
+import { shellQuoted } from "../wire/shell.ts";
 import type { Running } from "../app/types.ts";
 import { pairs } from "./table.ts";
 
@@ -104,10 +105,6 @@ function tryIt({ ready, notes }: Running, { config }: DescribeSettings): string 
     `  curl ${ready.api}/v1/chat/completions -H "authorization: Bearer ${key}" `,
     `-H "content-type: application/json" -d ${shellQuoted(body)}\n`,
   ].join("");
-}
-
-function shellQuoted(text: string): string {
-  return /^[\w/.:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function indent(text: string): string {

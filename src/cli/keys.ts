@@ -32,7 +32,7 @@ function row(key: KeyRow, now: number): readonly string[] {
     key.id,
     key.label,
     key.revoked_at === null ? (isExpired ? "expired" : "active") : "revoked",
-    minuteOf(key.created_at),
+    key.created_at === null ? "-" : minuteOf(key.created_at),
     key.expires_at === null ? "never" : minuteOf(key.expires_at),
     key.models?.join(",") ?? "all",
     key.sessions?.join(",") ?? "all",

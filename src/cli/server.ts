@@ -32,7 +32,8 @@ export async function runServer(context: CliContext, command: ServerCommand): Pr
   const { env, io, paths } = context;
   const load = () =>
     loadConfig({ path: command.flags.config, env, flags: command.settings, paths });
-  const { config, warnings } = await asUsage(load);
+  const loaded = await asUsage(load);
+  const { config, warnings } = loaded;
   const { errors } = io;
   const { format } = config.logging;
   const log = createLog({
@@ -49,7 +50,7 @@ export async function runServer(context: CliContext, command: ServerCommand): Pr
       {
         start: () => asUsage(() => command.start(context.app, { config, paths, env, log })),
         onReady: (running) => {
-          stopReloading = io.onReload(() => reload(running, { load, log, atStart: config }));
+          stopReloading = io.onReload(reloading(running, { load, log, atStart: loaded }));
           const line = command.flags.json
             ? `${JSON.stringify(running.ready)}\n`
             : command.describe(running, config);
@@ -95,20 +96,30 @@ function levelOf({ provider, logging }: Config): Config["logging"]["level"] {
 interface ReloadParts {
   readonly load: () => LoadedConfig;
   readonly log: ClosableLog;
-  readonly atStart: Config;
+  readonly atStart: LoadedConfig;
 }
 
 /** A configuration that is wrong changes nothing: the server goes on with the one it has. */
-function reload(running: Running, { load, log, atStart }: ReloadParts): void {
-  try {
-    const { config, warnings } = load();
-    log.setLevel(levelOf(config));
-    running.reload(config);
-    for (const warning of warnings) log.warn({}, warning);
-    log.info({}, "the configuration was read again");
-    const settings = waitingForStart(atStart, config);
-    if (settings.length > 0) log.warn({ settings }, "these settings hold from the next start on");
-  } catch (error) {
-    log.error({ err: error }, "the configuration was not taken over");
-  }
+function reloading(running: Running, { load, log, atStart }: ReloadParts): () => void {
+  let { file: before } = atStart;
+  return () => {
+    try {
+      const { config, file, warnings } = load();
+      log.setLevel(levelOf(config));
+      running.reload(config);
+      for (const warning of warnings) log.warn({}, warning);
+      if (before !== null && file === null) {
+        log.warn(
+          { file: before },
+          "the configuration file is gone; the defaults hold in its place",
+        );
+      }
+      before = file;
+      log.info({}, "the configuration was read again");
+      const settings = waitingForStart(atStart.config, config);
+      if (settings.length > 0) log.warn({ settings }, "these settings hold from the next start on");
+    } catch (error) {
+      log.error({ err: error }, "the configuration was not taken over");
+    }
+  };
 }

@@ -92,6 +92,16 @@ export function agentSpecOf(entry: AgentEntry): AgentSpec {
   };
 }
 
+/** `source` named them all, each by a word of its own or by its connector. @throws AppError invalid_request for `none` beside others */
+export function checkNone(names: readonly string[], source: "--agent" | "agents"): void {
+  const others = names.filter((name) => name !== "none");
+  if (others.length === 0 || others.length === names.length) return;
+  throw new AppError(
+    "invalid_request",
+    `${source}: none means that no agent is started here, so it stands alone: take it away, or the others`,
+  );
+}
+
 type OpenAiEntry = Extract<AgentEntry, { connector: "openai" }>;
 type UpstreamEntry =
   | Extract<OpenAiEntry, { upstreams: unknown }>["upstreams"][number]

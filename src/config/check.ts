@@ -17,10 +17,11 @@ export interface CheckedConfig {
 
 /** Of the file that would be read, and of the variables. */
 export function checkConfig(settings: Omit<LoadSettings, "flags">): CheckedConfig {
-  const { file, isNamed } = configFileOf(settings);
+  const place = configFileOf(settings);
+  const { file } = place;
   let exists = false;
   const ofFile = problemsOf(() => {
-    const text = readConfigText(file, isNamed);
+    const text = readConfigText(place);
     exists = text !== undefined;
     return text === undefined ? [] : inspectConfig(text, file).problems;
   });

@@ -3,12 +3,14 @@
 import { Value } from "@sinclair/typebox/value";
 
 import { AppError } from "../core/error.ts";
+import { shellQuoted } from "../wire/shell.ts";
 import type { Found, Origin } from "./found.ts";
 import type { Paths } from "./paths.ts";
 import { findProblem } from "./problem.ts";
 import { readEnvironment } from "./read-environment.ts";
 import type { Environment } from "./read-environment.ts";
 import { readConfigFile } from "./read-file.ts";
+import type { ConfigPlace } from "./read-file.ts";
 import { Config } from "./schema.ts";
 import { SETTINGS } from "./settings.ts";
 
@@ -31,14 +33,17 @@ export interface LoadedConfig {
   readonly config: Config;
   /** Where each setting's value comes from, by setting. */
   readonly origins: ReadonlyMap<string, Origin>;
+  /** The file that was read; `null` where there was none, and the defaults hold. */
+  readonly file: string | null;
   /** What works, but should not stay as it is. One line each. */
   readonly warnings: readonly string[];
 }
 
 /** Throws `AppError` `invalid_request`, its message one line that names the file and line, variable or flag at fault. */
 export function loadConfig(settings: LoadSettings): LoadedConfig {
-  const { file, isNamed } = configFileOf(settings);
-  const { found, isExposed } = readConfigFile(file, isNamed);
+  const place = configFileOf(settings);
+  const read = readConfigFile(place);
+  const { found, isExposed } = read ?? { found: [], isExposed: false };
   const config = merge([
     ...SETTINGS.map(defaultOf),
     ...found,
@@ -47,19 +52,19 @@ export function loadConfig(settings: LoadSettings): LoadedConfig {
   ]);
   const warnings =
     isExposed && found.some(holdsSecret)
-      ? [`${file} holds a key and can be read by other users; run: chmod 600 ${file}`]
+      ? [
+          `${place.file} holds a key and can be read by other users; run: chmod 600 ${shellQuoted(place.file)}`,
+        ]
       : [];
-  return { ...config, warnings };
+  return { ...config, file: read === undefined ? null : place.file, warnings };
 }
 
-/** Which file is read; one that is named has to be there. */
-export function configFileOf({ path, env, paths }: Omit<LoadSettings, "flags">): {
-  readonly file: string;
-  readonly isNamed: boolean;
-} {
-  const named = path ?? env["LOCAL_PROVIDER_CONFIG"];
-  const isNamed = named !== undefined && named !== "";
-  return { file: isNamed ? named : paths.configFile, isNamed };
+const FILE_VARIABLE = "LOCAL_PROVIDER_CONFIG";
+
+export function configFileOf({ path, env, paths }: Omit<LoadSettings, "flags">): ConfigPlace {
+  const named = path ?? env[FILE_VARIABLE];
+  if (named === undefined || named === "") return { file: paths.configFile, isNamed: false };
+  return { file: named, isNamed: true, ...(path === undefined && { variable: FILE_VARIABLE }) };
 }
 
 function defaultOf(setting: Found["setting"]): Found {
@@ -81,7 +86,7 @@ function readFlags(flags: Readonly<Record<string, FlagValue>>): readonly Found[]
 }
 
 /** Later ones win. Lists and tables are replaced, not joined. */
-function merge(found: readonly Found[]): Omit<LoadedConfig, "warnings"> {
+function merge(found: readonly Found[]): Omit<LoadedConfig, "file" | "warnings"> {
   const tree: Record<string, unknown> = {};
   const origins = new Map<string, Origin>();
   for (const { setting, value, origin } of found) {

@@ -28,6 +28,8 @@ export function findProblems(schema: TSchema, value: unknown): readonly Problem[
 
 function problemsOf(schema: TSchema, error: ValueError): readonly Problem[] {
   const path = error.path.split("/").slice(1).map(unescapePointer);
+  const kind = unknownKind(error);
+  if (kind !== undefined) return [{ ...kind, path: path.concat(kind.path) }];
   const branch = blockBranch(error);
   const inner = branch === undefined ? [] : findProblems(branch, error.value);
   if (inner.length > 0) {
@@ -131,12 +133,44 @@ function literals(schema: TSchema): readonly string[] {
     : [];
 }
 
+/** Of a union whose value has keys: the branches that have keys. */
+function blocksOf(error: ValueError): readonly TSchema[] {
+  const isBlock = typeof error.value === "object" && error.value !== null;
+  if (error.type !== ValueErrorType.Union || !isBlock || Array.isArray(error.value)) return [];
+  return branches(error.schema).filter((branch) => branch["type"] === "object");
+}
+
+/** Where all blocks of a union name their kind by one key, and the value does not name one of these kinds. */
+function unknownKind(error: ValueError): Problem | undefined {
+  const kinds = blocksOf(error).map(fixedWords);
+  const key = [...(kinds[0]?.keys() ?? [])].find((each) => kinds.every((kind) => kind.has(each)));
+  if (key === undefined) return undefined;
+  const names = [...new Set(kinds.map((kind) => String(kind.get(key))))];
+  const value = (error.value as Readonly<Record<string, unknown>>)[key];
+  const choice = `${names.length > 1 ? "one of " : ""}${names.join(", ")}`;
+  if (value === undefined) return { path: [], message: `needs the key ${key}: ${choice}` };
+  if (names.some((name) => name === value)) return undefined;
+  const isWord = branches(error.schema).some((branch) => Value.Check(branch, value));
+  const hint = isWord
+    ? "; this one is written as a word, without a block"
+    : suggestion(typeof value === "string" ? value : "", names);
+  return { path: [key], message: `expected ${choice}${hint}` };
+}
+
+/** What has to be a certain word in a block, and which. */
+function fixedWords(block: TSchema): ReadonlyMap<string, unknown> {
+  const properties = (block["properties"] ?? {}) as Readonly<Record<string, TSchema>>;
+  return new Map(
+    Object.entries(properties).flatMap(([key, schema]) =>
+      "const" in schema ? [[key, schema["const"]] as const] : [],
+    ),
+  );
+}
+
 /** Of a union, the branch that a value with keys was meant for: its errors are the useful ones. */
 function blockBranch(error: ValueError): TSchema | undefined {
-  const isBlock = typeof error.value === "object" && error.value !== null;
-  if (error.type !== ValueErrorType.Union || !isBlock || Array.isArray(error.value))
-    return undefined;
-  const blocks = branches(error.schema).filter((branch) => branch["type"] === "object");
+  const blocks = blocksOf(error);
+  if (blocks.length === 0) return undefined;
   const meant = blocks.filter((block) => isMeant(block, error.value));
   const keys = Object.keys(error.value as object);
   // Of several forms of one kind, the one that knows most of its keys.
@@ -147,10 +181,8 @@ function blockBranch(error: ValueError): TSchema | undefined {
 
 /** Whether what has to be a certain word, such as a kind, is that word. */
 function isMeant(block: TSchema, value: unknown): boolean {
-  const fixed = Object.entries((block["properties"] ?? {}) as Readonly<Record<string, TSchema>>);
-  return fixed.every(
-    ([key, schema]) =>
-      !("const" in schema) || (value as Readonly<Record<string, unknown>>)[key] === schema["const"],
+  return [...fixedWords(block)].every(
+    ([key, word]) => (value as Readonly<Record<string, unknown>>)[key] === word,
   );
 }
 

@@ -65,6 +65,10 @@ function read(setting: Setting, text: string): unknown {
       : expectation(setting.schema, text).replace(/; .*$/, "");
     throw new AppError("invalid_request", `${setting.variable}: ${reason}`);
   }
+  const twice = setting.schema["type"] === "object" ? repeatedName(text) : undefined;
+  if (twice !== undefined) {
+    throw new AppError("invalid_request", `${setting.variable}: ${twice} stands twice`);
+  }
   const problem = findProblem(setting.schema, value);
   if (problem === undefined) return value;
   throw new AppError("invalid_request", `${setting.variable}: ${problem.message}`);
@@ -106,6 +110,12 @@ function list(text: string): readonly string[] {
     .split(",")
     .map((item) => item.trim())
     .filter((item) => item !== "");
+}
+
+/** The first name of `name=value` pairs that is given a second value. */
+function repeatedName(text: string): string | undefined {
+  const names = list(text).map((item) => item.slice(0, item.indexOf("=")));
+  return names.find((name, index) => names.indexOf(name) < index);
 }
 
 function parsePairs(text: string): Record<string, string> | undefined {

@@ -19,7 +19,8 @@ export interface AgentInfo {
  * Who answers. One turn is one `run`; many may run at once.
  * The iterable follows the grammar of `TurnEvent` and throws `AppError`s. When `signal` aborts, the agent
  * stops for real and the iteration ends by throwing within a second. Consuming slowly must slow the agent
- * down, or fail the turn: never grow without bound.
+ * down, or fail the turn: never grow without bound. After a finish marked `parked` the signal still counts, until a turn
+ * brings the results: nobody will bring them when it aborts.
  */
 export interface Agent {
   readonly info: AgentInfo;
@@ -72,6 +73,7 @@ export interface SessionRegistry extends SessionDirectory {
 
 /** A session as the store keeps it: never the token, only its SHA-256 in hex. */
 export interface StoredSession extends Omit<Session, "connected" | "inFlight"> {
+  /** What opens it: the newest hash, and for a while what opened it before, as `<newest> <previous>` or `<newest> claims`. */
   readonly tokenHash: string | null;
 }
 

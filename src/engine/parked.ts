@@ -39,7 +39,7 @@ interface Brought {
  */
 export function createParkedTurns(
   limit: number,
-  isThere: (sessionId: string) => boolean = () => true,
+  isThere: (sessionId: string) => boolean,
 ): ParkedTurns {
   const turns = new Map<string, ParkedTurn>();
   const byCall = new Map<string, ParkedTurn>();

@@ -11,7 +11,7 @@ export const BY_CLAIMS: Opener = "claims";
 
 const BESIDE = " ";
 
-type Tokens = Pick<StoredSession, "tokenHash">["tokenHash"];
+type Tokens = StoredSession["tokenHash"];
 
 /** A new token, and `before` until it is known to have arrived. */
 export function offerBeside(newest: string, before: Opener): string {

@@ -2,9 +2,9 @@
 
 import { Type } from "@sinclair/typebox";
 import type { Static, TProperties, TSchema } from "@sinclair/typebox";
-import type { ClientKey } from "../core/ports.ts";
 import { SCOPES } from "../core/session.ts";
 import type { Session } from "../core/session.ts";
+import type { ListedKey } from "../security/keys.ts";
 
 /** `title` is the name in the OpenAPI document. */
 function closed<P extends TProperties>(properties: P, title?: string, description?: string) {
@@ -129,7 +129,7 @@ export const KeyAnswer = closed(
   {
     id: Type.String(),
     label: Type.String(),
-    created_at: Time,
+    created_at: orNull(Time),
     expires_at: orNull(Time),
     revoked_at: orNull(Time),
     models: orNull(Type.Array(Type.String())),
@@ -223,11 +223,11 @@ export function encodeSession(session: Session): SessionAnswer {
   };
 }
 
-export function encodeKey(key: ClientKey): KeyAnswer {
+export function encodeKey(key: ListedKey): KeyAnswer {
   return {
     id: key.id,
     label: key.label,
-    created_at: isoTime(key.createdAt),
+    created_at: isoTimeOrNull(key.createdAt),
     expires_at: isoTimeOrNull(key.expiresAt),
     revoked_at: isoTimeOrNull(key.revokedAt),
     models: key.models && [...key.models],

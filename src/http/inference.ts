@@ -2,7 +2,7 @@
 
 import { AppError } from "../core/error.ts";
 import type { TurnResult } from "../core/event.ts";
-import type { Clock } from "../core/ports.ts";
+import type { Clock, Log } from "../core/ports.ts";
 import type { AnswerMeta, StreamEncoder } from "../core/stream.ts";
 import type { TurnRequest } from "../core/turn.ts";
 import { clampMaxTokens } from "../engine/admission.ts";
@@ -45,6 +45,7 @@ export interface InferenceDeps {
   readonly engine: Engine;
   readonly visits: Visits;
   readonly clock: Clock;
+  readonly log: Pick<Log, "error">;
   readonly heartbeatMs: number;
   readonly metrics: Pick<Metrics, "recordOverhead">;
   /** An answer has been given, with a body of so many bytes; of several turns' the last has them. */
@@ -141,6 +142,7 @@ export function createInference(deps: InferenceDeps): Inference {
       headers,
       encode: (result, earlier) => codec.whole(result, meta, timing, earlier),
       onAnswered: deps.onAnswered,
+      onFault: (err) => deps.log.error({ requestId: visit.requestId, err }, "request failed"),
     });
     if (response.ok) {
       const ms = before + deps.clock.monotonic() - finishedAt;

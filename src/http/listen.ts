@@ -17,6 +17,8 @@ export interface Listening {
 }
 
 export interface ListenSettings<Data> {
+  /** Which of our two ports: its settings are named in what goes wrong. */
+  readonly name: "provider" | "bridge";
   readonly host: string;
   /** 0: any free port, the same on both addresses. */
   readonly port: number;
@@ -31,7 +33,7 @@ const IDLE_SECONDS = 30;
 const PORT_ATTEMPTS = 20;
 const FLUSH_MS = 200;
 
-/** @throws AppError conflict: the port is taken, and by which address */
+/** @throws AppError conflict: which address cannot be had, why, and which flag or setting names another */
 export function listen<Data>(settings: ListenSettings<Data>): Listening {
   const hosts = settings.host === "127.0.0.1" ? ["127.0.0.1", "::1"] : [settings.host];
   for (let attempt = 1; ; attempt += 1) {
@@ -81,14 +83,33 @@ function open<Data>(
       settings.log.info({ port }, "no IPv6 loopback on this machine; listening on 127.0.0.1 only");
       return undefined;
     }
-    if (code === "EADDRINUSE") {
-      throw new AppError(
-        "conflict",
-        `Port ${port} of ${hostname} is taken. Stop what is using it, or choose another port.`,
-        { cause: error },
-      );
-    }
-    throw new AppError("conflict", `Cannot listen on ${hostname}:${port}.`, { cause: error });
+    const message = whyNot(code, { name: settings.name, hostname, port });
+    throw new AppError("conflict", message, { cause: error });
+  }
+}
+
+/** How another address is chosen. `mlp bridge` takes `--bridge-port` too, and `--host` of `mlp up` is the provider's. */
+const CHOICES = {
+  provider: { port: "--port or provider.port", host: "--host or provider.host" },
+  bridge: { port: "--bridge-port or bridge.port", host: "bridge.host" },
+} as const;
+
+/** `code`: the system's. */
+function whyNot(
+  code: unknown,
+  { name, hostname, port }: { name: keyof typeof CHOICES; hostname: string; port: number },
+): string {
+  const by = CHOICES[name];
+  const place = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  switch (code) {
+    case "EADDRINUSE":
+      return `Port ${port} of ${hostname} is taken. Stop what is using it, or choose another port with ${by.port}.`;
+    case "EACCES":
+      return `Cannot listen on ${place}: it needs rights that this user does not have. Choose a port above 1023 with ${by.port}.`;
+    case "EADDRNOTAVAIL":
+      return `Cannot listen on ${place}: this machine has no such address. Choose one that it has with ${by.host}.`;
+    default:
+      return `Cannot listen on ${place}${typeof code === "string" ? ` (${code})` : ""}. Choose another address with ${by.host}.`;
   }
 }
 

@@ -148,13 +148,16 @@ function refusalSets(route: RouteInfo, notes: OperationNotes, port: PortName): R
   ];
 }
 
-function requestBody({ body, examples }: OperationNotes, schemas: Schemas): object | undefined {
+function requestBody(
+  { body, bodyMayBeAbsent = false, examples }: OperationNotes,
+  schemas: Schemas,
+): object | undefined {
   if (body === undefined) return undefined;
   const shown = Object.entries(examples ?? {}).map(
     ([summary, value]) => [exampleName(summary), { summary, value }] as const,
   );
   return {
-    required: true,
+    required: !bodyMayBeAbsent,
     content: {
       "application/json": {
         schema: schemas.place(body),

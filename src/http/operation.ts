@@ -11,6 +11,8 @@ export interface OperationNotes {
   /** Markdown, for what the summary leaves open. */
   readonly description?: string;
   readonly body?: TSchema;
+  /** Whether a request without any body is as good. */
+  readonly bodyMayBeAbsent?: boolean;
   /** Bodies that a client would really send, by a few words about each. */
   readonly examples?: Readonly<Record<string, object>>;
   /** The schema of the answer in JSON; without it and `text`, an object. */

@@ -18,6 +18,13 @@ import { operation } from "./operation.ts";
 /** Ways a session is changed by its id alone. */
 const SIMPLE_CHANGES = ["deny", "suspend", "resume", "revoke"] as const;
 
+/** Of a request that says all by its path: no body is as good as an empty one. */
+const NOTHING_TO_SAY = {
+  body: Control.EmptyBody,
+  bodyMayBeAbsent: true,
+  examples: Example.NOTHING,
+} as const;
+
 function about(summary: string, schemas: Partial<Parameters<typeof operation>[0]> = {}) {
   return { parse: "none" as const, detail: operation({ summary, tag: "Control", ...schemas }) };
 }
@@ -66,7 +73,7 @@ export function sessionRoutes(deps: { sessions: Sessions; limits: BodyLimits }) 
     request: Request,
     act: (sessionId: string) => Promise<Session>,
   ): Promise<object> {
-    await emptyBody.read(request);
+    if (request.body !== null) await emptyBody.read(request);
     return Control.encodeSession(await act(id));
   }
 
@@ -97,8 +104,7 @@ export function sessionRoutes(deps: { sessions: Sessions; limits: BodyLimits }) 
         ({ params, request }: { params: { id: string }; request: Request }) =>
           change(params.id, request, sessions[name]),
         about(`${name[0]?.toUpperCase() ?? ""}${name.slice(1)} a session`, {
-          body: Control.EmptyBody,
-          examples: Example.NOTHING,
+          ...NOTHING_TO_SAY,
           ...answered,
         }),
       );
@@ -124,7 +130,7 @@ export function keyRoutes(deps: { keys: KeyRing; limits: BodyLimits }) {
   }
 
   async function rotate(id: string, request: Request): Promise<object> {
-    await emptyBody.read(request);
+    if (request.body !== null) await emptyBody.read(request);
     const rotated = await keys.rotate(id);
     return { key: Control.encodeKey(rotated.key), secret: rotated.secret };
   }
@@ -150,8 +156,7 @@ export function keyRoutes(deps: { keys: KeyRing; limits: BodyLimits }) {
         ({ params, request }) => rotate(params.id, request),
         about("Give a client key a new secret", {
           description: "The old secret ends at once.",
-          body: Control.EmptyBody,
-          examples: Example.NOTHING,
+          ...NOTHING_TO_SAY,
           answer: Control.NewKeyAnswer,
           refusals: ["clientKey"],
         }),
@@ -193,7 +198,7 @@ export function turnRoutes(deps: { engine: Engine; clock: Clock; limits: BodyLim
   }
 
   async function cancel(id: string, request: Request): Promise<object> {
-    await emptyBody.read(request);
+    if (request.body !== null) await emptyBody.read(request);
     if (deps.engine.cancel(id)) return { cancelled: id };
     throw new AppError("not_found", "No turn of this id is open.");
   }
@@ -205,8 +210,7 @@ export function turnRoutes(deps: { engine: Engine; clock: Clock; limits: BodyLim
         "/control/turns/:id/cancel",
         ({ params, request }) => cancel(params.id, request),
         about("Cancel an open turn", {
-          body: Control.EmptyBody,
-          examples: Example.NOTHING,
+          ...NOTHING_TO_SAY,
           answer: Control.CancelledAnswer,
           refusals: ["openTurn"],
         }),

@@ -17,34 +17,34 @@ export interface WholeAnswer {
   readonly encode: (result: TurnResult, before: readonly TurnResult[]) => object;
   /** With the bytes of the answer's body. */
   readonly onAnswered: (record: TurnRecord, bytes: number) => void;
+  /** An answer could not be written, and nobody but us is to blame. */
+  readonly onFault: (error: unknown) => void;
 }
 
-/** @throws AppError where no agent ran, and the error of an answer that cannot be written, for whoever logs it */
+/** @throws AppError where no agent ran: a refusal after all, told of and counted as any other */
 export function wholeResponse(answer: WholeAnswer): Response {
-  const { end, headers } = answer;
-  if (end.outcome !== "done") return failed(answer, end.error);
+  const { end, headers, onAnswered } = answer;
+  if (end.outcome !== "done") {
+    if (end.neverRan !== true) return failed(answer, end.error);
+    recordAll(end, 0, onAnswered);
+    throw end.error;
+  }
   let body: string;
   try {
     if (end.result === undefined) throw notKept();
     body = JSON.stringify(answer.encode(end.result, resultsBefore(end)));
   } catch (caught) {
     const error = toAppError(caught);
-    const untold = { ...answer, end: endingIn(error, end) };
-    if (error.code !== "internal") return failed(untold, error);
-    recordAll(untold.end, 0, answer.onAnswered);
-    throw caught;
+    if (error.code === "internal") answer.onFault(caught);
+    return failed({ ...answer, end: endingIn(error, end) }, error);
   }
-  recordAll(end, Buffer.byteLength(body), answer.onAnswered);
+  recordAll(end, Buffer.byteLength(body), onAnswered);
   return new Response(body, { headers });
 }
 
 function failed({ end, path, onAnswered }: WholeAnswer, error: AppError): Response {
-  // A refusal after all: it is told of, and counted, as any other.
-  const isRefusal = end.outcome !== "done" && end.neverRan === true;
   const response = failureResponse(error, path, { agentStarted: true });
-  const bytes = isRefusal ? 0 : Number(response.headers.get("content-length"));
-  recordAll(end, bytes, onAnswered);
-  if (isRefusal) throw error;
+  recordAll(end, Number(response.headers.get("content-length")), onAnswered);
   return response;
 }
 

@@ -5,6 +5,7 @@ import { constants } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 
 import { AppError } from "../core/error.ts";
+import { shellQuoted } from "../wire/shell.ts";
 import { systemCodeOf } from "./audit-fs.ts";
 import type { AuditFs, FileFacts } from "./audit-fs.ts";
 
@@ -120,7 +121,7 @@ function checkFolder(folder: string, facts: FileFacts | undefined): void {
   if (isForeign(facts)) throw refusal(`${folder} belongs to another user`);
   if ((facts.mode & OTHERS_MAY_WRITE) === 0 || process.platform === "win32") return;
   throw refusal(
-    `${folder} can be changed by other users; name a folder of your own with audit.file, or run: chmod 700 ${folder}`,
+    `${folder} can be changed by other users; name a folder of your own with audit.file, or run: chmod 700 ${shellQuoted(folder)}`,
   );
 }
 
@@ -128,7 +129,7 @@ function checkFile(file: string, facts: FileFacts): void {
   if (facts.kind !== "file") throw refusal(`${file} is not a regular file; move it away`);
   if (isForeign(facts)) throw refusal(`${file} belongs to another user; move it away`);
   if ((facts.mode & GROUP_OR_OTHERS) === 0 || process.platform === "win32") return;
-  throw refusal(`${file} can be read by other users; run: chmod 600 ${file}`);
+  throw refusal(`${file} can be read by other users; run: chmod 600 ${shellQuoted(file)}`);
 }
 
 function isForeign(facts: FileFacts): boolean {

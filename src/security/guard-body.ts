@@ -7,12 +7,15 @@ export interface BodyQuestion {
   readonly contentType: string | null;
   readonly contentEncoding: string | null;
   readonly contentLength: string | null;
+  readonly transferEncoding: string | null;
   /** In bytes. */
   readonly limit: number;
   /** Where the limit is set, by its name in the configuration. */
   readonly setting: string;
   /** Content encodings that are decoded here, besides none. */
   readonly encodings: ReadonlySet<string>;
+  /** Whether a request that has no body at all may go without a type. */
+  readonly mayBeEmpty: boolean;
 }
 
 export interface BodyVerdict {
@@ -42,12 +45,20 @@ export function judgeBody(question: BodyQuestion): BodyVerdict {
     return refuse("unsupported_media_type", "Send the body without a Content-Encoding.");
   }
   if (!WITH_BODY.has(question.method)) return { isForm: false };
+  if (question.mayBeEmpty && hasNoBody(question)) return { isForm: false };
   const type = kindOf(question.contentType);
   if (type !== undefined) return { isForm: type === "form" };
   return refuse(
     "unsupported_media_type",
     "Send JSON with the header Content-Type: application/json",
   );
+}
+
+/** By the headers alone, which frame the message: RFC 9112, section 6.3. With a type that says otherwise it is judged by that. */
+function hasNoBody(question: BodyQuestion): boolean {
+  const { contentLength, transferEncoding, contentType } = question;
+  const isEmpty = contentLength === null || Number(contentLength) === 0;
+  return isEmpty && transferEncoding === null && contentType === null;
 }
 
 function kindOf(contentType: string | null): "json" | "form" | undefined {

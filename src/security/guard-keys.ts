@@ -115,7 +115,9 @@ export function createKeyCheck({ tokens, keys, keyless, bridges = [] }: KeyRules
 
   function joiner(question: GuardQuestion, kinds: readonly ("bridge" | "agent")[]): GuardCaller {
     const caller = token(bearer(question), kinds);
-    if (caller === undefined) throw unauthorised();
+    if (caller === undefined) {
+      throw unauthorised(`The ${kinds.map((kind) => `${kind} token`).join(" or the ")}`);
+    }
     return caller;
   }
 

@@ -243,9 +243,11 @@ function judge({ rules, encodings }: Parts, question: GuardQuestion, read: ReadP
     contentType: question.header("content-type"),
     contentEncoding: question.header("content-encoding"),
     contentLength: question.header("content-length"),
+    transferEncoding: question.header("transfer-encoding"),
     limit: isLarge ? bodyBytes : controlBodyBytes,
     setting: isLarge ? "limits.body_bytes" : "limits.control_body_bytes",
     encodings: read.path.startsWith("/v1/") ? encodings : new Set(),
+    mayBeEmpty: read.group === "control",
   });
 }
 

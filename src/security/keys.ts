@@ -25,18 +25,26 @@ export interface ShownKey {
   readonly secret: string;
 }
 
+/** Hears the key's id before a change holds or is kept; what it throws, the change ends by. */
+type BeforeChange = (id: string) => Promise<void>;
+
+/** As it is listed: a fixed key was made elsewhere, and nobody here knows when. */
+export interface ListedKey extends Omit<ClientKey, "createdAt"> {
+  readonly createdAt: number | null;
+}
+
 export interface KeyRing {
   /** The key of this secret if it is good now: asked at every request, so a revocation counts from the next one on. */
   find(secret: string): ClientKey | undefined;
   get(id: string): ClientKey | undefined;
   /** All that were ever made, revoked and expired ones too, oldest first. */
-  list(): readonly ClientKey[];
+  list(): readonly ListedKey[];
   /** @throws AppError invalid_request, internal */
-  create(key: NewKey): Promise<ShownKey>;
+  create(key: NewKey, before?: BeforeChange): Promise<ShownKey>;
   /** Revoking twice is harmless. @throws AppError not_found, conflict (a fixed key), internal */
   revoke(id: string): Promise<ClientKey>;
   /** A new secret for the key; the old one is dead. @throws AppError not_found, conflict, internal */
-  rotate(id: string): Promise<ShownKey>;
+  rotate(id: string, before?: BeforeChange): Promise<ShownKey>;
   /** Other fixed keys in the place of those so far; one that is no longer given is dead at once. */
   setFixed(fixed: readonly FixedKey[]): void;
 }
@@ -89,6 +97,12 @@ export async function createKeyRing(deps: KeyRingDeps): Promise<KeyRing> {
     );
   }
 
+  function needGood(id: string): ClientKey {
+    const key = need(id);
+    if (key.revokedAt === null) return key;
+    throw new AppError("conflict", "A revoked key gets no new secret. Create another key.");
+  }
+
   for (const key of await store.load()) hold(key);
   function setFixed(next: readonly FixedKey[]): void {
     for (const { key, isFixed } of Array.from(byId.values())) {
@@ -115,9 +129,12 @@ export async function createKeyRing(deps: KeyRingDeps): Promise<KeyRing> {
     },
 
     get: (id) => byId.get(id)?.key,
-    list: () => Array.from(byId.values(), (held) => held.key),
+    list: () =>
+      Array.from(byId.values(), ({ key, isFixed }) =>
+        isFixed ? { ...key, createdAt: null } : key,
+      ),
 
-    async create({ label, ttlMs = null, models = null, sessions = null }) {
+    async create({ label, ttlMs = null, models = null, sessions = null }, before) {
       const secret = random.secret();
       const now = clock.now();
       const key: ClientKey = {
@@ -130,6 +147,7 @@ export async function createKeyRing(deps: KeyRingDeps): Promise<KeyRing> {
         models,
         sessions,
       };
+      await before?.(key.id);
       await store.save(key);
       hold(key);
       return { key, secret };
@@ -145,11 +163,13 @@ export async function createKeyRing(deps: KeyRingDeps): Promise<KeyRing> {
       return revoked;
     },
 
-    async rotate(id) {
-      const key = need(id);
-      if (key.revokedAt !== null) {
-        throw new AppError("conflict", "A revoked key gets no new secret. Create another key.");
+    async rotate(id, before) {
+      if (before !== undefined) {
+        needGood(id);
+        await before(id);
       }
+      // It may have been revoked meanwhile.
+      const key = needGood(id);
       const secret = random.secret();
       const rotated = { ...key, hash: hash(secret) };
       await store.save(rotated);

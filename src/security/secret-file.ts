@@ -17,6 +17,7 @@ import {
 import type { Stats } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { AppError } from "../core/error.ts";
+import { shellQuoted } from "../wire/shell.ts";
 
 const GROUP_OR_OTHERS = 0o077;
 const LONGEST_BYTES = 4_096;
@@ -99,7 +100,7 @@ function checkOwner(path: string, stats: Stats, command: string): void {
   if (own === undefined) return;
   if (stats.uid !== own) throw unsafe(path, "belongs to another user; move it away");
   if ((stats.mode & GROUP_OR_OTHERS) !== 0) {
-    throw unsafe(path, `is open to other users; run: ${command} ${path}`);
+    throw unsafe(path, `is open to other users; run: ${command} ${shellQuoted(path)}`);
   }
 }
 

@@ -4,6 +4,7 @@ import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, statSy
 import type { Stats } from "node:fs";
 import { dirname } from "node:path";
 import { AppError } from "../core/error.ts";
+import { shellQuoted } from "../wire/shell.ts";
 
 const GROUP_OR_OTHERS = 0o077;
 const OTHERS_MAY_WRITE = 0o022;
@@ -46,7 +47,7 @@ function checkFolder(folder: string): void {
     throw refusal(`${folder} belongs to another user`);
   if ((stats.mode & OTHERS_MAY_WRITE) === 0 || process.platform === "win32") return;
   throw refusal(
-    `${folder} can be changed by other users; name a folder of your own, or run: chmod 700 ${folder}`,
+    `${folder} can be changed by other users; name a folder of your own, or run: chmod 700 ${shellQuoted(folder)}`,
   );
 }
 
@@ -54,7 +55,7 @@ function checkFile(path: string, stats: Stats): void {
   if (!stats.isFile()) throw refusal(`${path} is not a regular file`);
   if (isForeign(stats)) throw refusal(`${path} belongs to another user`);
   if ((stats.mode & GROUP_OR_OTHERS) === 0 || process.platform === "win32") return;
-  throw refusal(`${path} can be read by other users; run: chmod 600 ${path}`);
+  throw refusal(`${path} can be read by other users; run: chmod 600 ${shellQuoted(path)}`);
 }
 
 function isForeign(stats: Stats): boolean {

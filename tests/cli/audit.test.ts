@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { openAudit } from "../../src/observe/audit.ts";
@@ -90,6 +90,16 @@ describe("mlp audit verify", () => {
 });
 
 describe("mlp audit tail", () => {
+  test("does not call absent what it could not look at", async () => {
+    const file = join(home.path, "audit.jsonl");
+    symlinkSync(file, file);
+    const { code, stderr } = await mlp(["audit", "tail"], { home });
+    expect(code).toBe(1);
+    expect(stderr).toStartWith("mlp: ELOOP: ");
+    expect(stderr).toContain(file);
+    expect(stderr).not.toContain("does not exist");
+  });
+
   test("shows time, number, event and what else there is", async () => {
     await write("audit.jsonl", 30);
     const { code, stdout } = await mlp(["audit", "tail", "-n", "2"], { home });

@@ -70,6 +70,13 @@ const zedFile = () => place(".config", "zed", "settings.json");
 const ZED = '// mine\n{\n  "theme": "One", // the best\n}\n';
 
 describe("connecting an editor that has a file", () => {
+  test("says how to close the file where others may read it, quoted for a shell", async () => {
+    user = join(home.path, "my user");
+    put(zedFile(), ZED, 0o644);
+    const { stderr } = await run("connect zed --yes", { userHome: user });
+    expect(stderr).toEndWith(`run: chmod 600 '${zedFile()}'\n`);
+  });
+
   test("tells it how much the model reads, as the running server says it", async () => {
     const written = async (): Promise<string> => {
       await run("connect codex --yes");

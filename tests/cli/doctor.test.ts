@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { chmodSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { CursorScript } from "../support/fake-cursor-agent.ts";
@@ -99,6 +99,14 @@ describe("mlp doctor", () => {
     const { code, stdout } = await doctor(home);
     expect(code).toBe(1);
     expect(stdout).toContain(`run: chmod 600 ${file}`);
+  });
+
+  test("quotes a folder with a space in what is to be done", async () => {
+    const home = newHome();
+    const path = join(home.path, "my home");
+    mkdirSync(join(path, "secrets"), { recursive: true, mode: 0o755 });
+    const { stdout } = await doctor({ ...home, path });
+    expect(stdout).toContain(`to do: chmod 700 '${join(path, "secrets")}'`);
   });
 
   test("says how to close a folder that others can enter", async () => {

@@ -50,6 +50,20 @@ describe("mlp keys", () => {
     expect(stub.seen[0]?.authorization).toBe("Bearer from-the-environment");
   });
 
+  test("list says nothing of when a key was made that is given from outside", async () => {
+    const given = { ...key, id: "default", label: "MLP_API_KEY", created_at: null };
+    const other = createStub({ "GET /control/keys": { keys: [given] } });
+    try {
+      const url = ["--url", other.url];
+      const { stdout } = await mlp(["keys", "list", ...url], { home, env });
+      expect(stdout).toMatch(/^default +MLP_API_KEY +active +- +never /m);
+      const asJson = await mlp(["keys", "list", "--json", ...url], { home, env });
+      expect(JSON.parse(asJson.stdout)).toEqual({ keys: [given] });
+    } finally {
+      await other.stop();
+    }
+  });
+
   test("create prints the key alone on stdout", async () => {
     const flags = ["--label", "Void", "--ttl", "7d", "--models", "a,b", "--sessions", "s"];
     const { code, stdout, stderr } = await mlp(["keys", "create", ...flags], { home, env });

@@ -1,7 +1,7 @@
 // What a server says of a configuration that it reads again; docs/configuration.md has the same list of settings.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Running } from "../../src/app/types.ts";
@@ -31,7 +31,7 @@ const RUNNING: Running = {
 };
 
 /** The log of a server that was started with one configuration and told to read another. */
-async function logOf(before: string, after: string): Promise<string> {
+async function logOf(before: string, after: string | null): Promise<string> {
   const file = join(home.path, "config.yaml");
   writeFileSync(file, before, { mode: 0o600 });
   let reload: () => void = () => undefined;
@@ -42,7 +42,8 @@ async function logOf(before: string, after: string): Promise<string> {
       reload = listener;
     },
     onOutput: (_, signal) => {
-      writeFileSync(file, after);
+      if (after === null) rmSync(file);
+      else writeFileSync(file, after);
       reload();
       signal();
     },
@@ -64,6 +65,12 @@ describe("a configuration that is read again", () => {
     const log = await logOf("{}\n", "rate_limiting:\n  requests_per_minute: 5\n");
     expect(log).toContain("the configuration was read again");
     expect(log).not.toContain("next start");
+  });
+
+  test("is said to be gone where its file is, since the defaults hold from then on", async () => {
+    const gone = "the configuration file is gone; the defaults hold in its place";
+    expect(await logOf("rate_limiting:\n  requests_per_minute: 5\n", null)).toContain(gone);
+    expect(await logOf("{}\n", "{}\n")).not.toContain(gone);
   });
 
   test("takes over what its table in the papers says", async () => {

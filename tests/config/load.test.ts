@@ -85,7 +85,9 @@ describe("precedence", () => {
   test("a named file must exist, the usual one need not", () => {
     const path = join(folder, "absent.yaml");
     expect(complaint({ path })).toBe(`${path}: no such file`);
-    expect(complaint({ env: { LOCAL_PROVIDER_CONFIG: path } })).toBe(`${path}: no such file`);
+    expect(complaint({ env: { LOCAL_PROVIDER_CONFIG: path } })).toBe(
+      `${path}: no such file; LOCAL_PROVIDER_CONFIG names it`,
+    );
     expect(load().config.provider.port).toBe(11_434);
   });
 
@@ -165,6 +167,22 @@ describe("a mistake in the file is one line with file, line and key", () => {
     [
       "agents:\n  - connector: openai\n    base_url: http://127.0.0.1\n    mdel: x\n",
       "4: agents[0].mdel: unknown key, did you mean model?",
+    ],
+    [
+      "agents:\n  - connector: foo\n",
+      "2: agents[0].connector: expected one of openai, cursor, acp",
+    ],
+    [
+      "agents:\n  - connector: cursr\n    model: x\n",
+      "2: agents[0].connector: expected one of openai, cursor, acp, did you mean cursor?",
+    ],
+    [
+      "agents:\n  - connector: rehearsal\n",
+      "2: agents[0].connector: expected one of openai, cursor, acp; this one is written as a word, without a block",
+    ],
+    [
+      "agents:\n  - model: x\n",
+      "2: agents[0]: needs the key connector: one of openai, cursor, acp",
     ],
     [
       "sessions:\n  policies:\n    - match: {}\n      grant: {}\n",
@@ -313,6 +331,7 @@ describe("the environment", () => {
     ["MLP_API_KEYS", "1", "unknown variable, did you mean MLP_API_KEY?"],
     ["MLP_SESSIONS_POLICIES", "x", "can be set in the file only"],
     ["MLP_MODEL_ALIASES", "nonsense", "expected a block of keys, got text"],
+    ["MLP_MODEL_ALIASES", "a=b,d=e,a=c", "a stands twice"],
     [
       "MLP_AGENTS",
       "curser",
@@ -341,6 +360,12 @@ describe("flags", () => {
 });
 
 describe("a file that holds a key", () => {
+  test("is quoted in the command that closes it, where a shell would not read it as one word", () => {
+    const path = join(folder, "my config.yaml");
+    writeFileSync(path, "security:\n  api_key: a key of enough length\n", { mode: 0o644 });
+    expect(load({ path }).warnings[0]).toEndWith(`run: chmod 600 '${path}'`);
+  });
+
   test("is warned about when others can read it", () => {
     const path = write("security:\n  api_key: a key of enough length\n");
     expect(load({ path }).warnings).toEqual([]);

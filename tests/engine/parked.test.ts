@@ -9,6 +9,8 @@ import { decodeMessagesRequest } from "../../src/dialects/anthropic/decode.ts";
 import { decodeChat as decodeOllama } from "../../src/dialects/ollama/decode.ts";
 import { decodeChat as decodeOpenai } from "../../src/dialects/openai/decode.ts";
 
+const isThere = (): boolean => true;
+
 const MINE = { keyId: "key_1", pin: undefined };
 
 function turn(name: string, abandoned: string[], fields: Partial<ParkedTurn> = {}): ParkedTurn {
@@ -34,7 +36,7 @@ function brings(...names: readonly string[]): ChatRequest {
 describe("a parked turn", () => {
   test("that is claimed by its results is handed out once, and its agent is not told off", () => {
     const abandoned: string[] = [];
-    const parked = createParkedTurns(8);
+    const parked = createParkedTurns(8, isThere);
     parked.park(turn("a", abandoned));
     expect(parked.claim(brings("a"), { ...MINE, keyId: "key_2" })).toBeUndefined();
     expect(parked.claim(brings("a"), MINE)?.resume).toMatchObject({
@@ -48,7 +50,7 @@ describe("a parked turn", () => {
 
   test("whose session ends is abandoned, and others are left alone", () => {
     const abandoned: string[] = [];
-    const parked = createParkedTurns(8);
+    const parked = createParkedTurns(8, isThere);
     parked.park(turn("a", abandoned));
     parked.park(turn("b", abandoned, { sessionId: "session_2" }));
     parked.forgetSession("session_1");
@@ -58,7 +60,7 @@ describe("a parked turn", () => {
 
   test("that is one too many makes the oldest be abandoned", () => {
     const abandoned: string[] = [];
-    const parked = createParkedTurns(2);
+    const parked = createParkedTurns(2, isThere);
     for (const name of ["a", "b", "c"]) parked.park(turn(name, abandoned));
     expect(abandoned).toEqual(["a: parked_turn_unknown"]);
     expect(parked.claim(brings("a"), MINE)).toBeUndefined();
@@ -69,7 +71,7 @@ describe("a parked turn", () => {
 describe("parked turns whose agent names its calls alike", () => {
   test("are told apart by their keys", () => {
     const abandoned: string[] = [];
-    const parked = createParkedTurns(8);
+    const parked = createParkedTurns(8, isThere);
     parked.park(turn("a", abandoned, { callIds: ["call_1"] }));
     parked.park(turn("b", abandoned, { callIds: ["call_1"], keyId: "key_2" }));
     const results = {
@@ -83,7 +85,7 @@ describe("parked turns whose agent names its calls alike", () => {
 
   test("of one key are given up, and never get each other's results, nor does one that comes later", () => {
     const abandoned: string[] = [];
-    const parked = createParkedTurns(8);
+    const parked = createParkedTurns(8, isThere);
     parked.park(turn("x", abandoned));
     parked.park(turn("a", abandoned, { callIds: ["call_1", "call_2"] }));
     parked.park(turn("b", abandoned, { callIds: ["call_1"] }));
@@ -101,7 +103,7 @@ describe("parked turns whose agent names its calls alike", () => {
 
   test("may wait one after the other under one name, and the same one twice", () => {
     const abandoned: string[] = [];
-    const parked = createParkedTurns(8);
+    const parked = createParkedTurns(8, isThere);
     for (const name of ["a", "b"]) {
       parked.park(turn(name, abandoned, { callIds: ["call_x"] }));
       const claim = parked.claim(brings("x"), MINE);
@@ -124,7 +126,7 @@ const CALLED: Message = {
 const BOTH = brings("a", "b").messages;
 
 function claimed(messages: readonly Message[]) {
-  const parked = createParkedTurns(8);
+  const parked = createParkedTurns(8, isThere);
   parked.park(turn("a", [], { callIds: ["call_a", "call_b"] }));
   return parked.claim({ ...brings(), messages }, MINE)?.resume;
 }
@@ -245,7 +247,7 @@ describe("an image in the result of a tool", () => {
   const call = { id: "call_a", name: "shoot", input: {} };
 
   function resultsOf(request: { readonly messages: readonly Message[] }) {
-    const parked = createParkedTurns(8);
+    const parked = createParkedTurns(8, isThere);
     parked.park(turn("a", []));
     return parked.claim({ ...brings(), ...request }, MINE)?.resume;
   }

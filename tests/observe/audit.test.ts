@@ -15,7 +15,8 @@ import {
 import { join } from "node:path";
 
 import { verifyAudit } from "../../src/observe/audit-verify.ts";
-import { auditFileOf } from "../../src/observe/audit-files.ts";
+import { auditFileOf, openForAppending } from "../../src/observe/audit-files.ts";
+import { createAuditFs } from "../../src/observe/audit-fs.ts";
 import { createAuditHouse, TURN } from "./audit-support.ts";
 import type { AuditHouse } from "./audit-support.ts";
 
@@ -85,6 +86,13 @@ describe("the file", () => {
     await house.open();
     expect(statSync(house.file).mode & 0o777).toBe(0o600);
     expect(statSync(house.folder).mode & 0o777).toBe(0o700);
+  });
+
+  test("is quoted in what is to be run, where a shell would not read it as one word", () => {
+    const file = join(house.folder, "my audit.jsonl");
+    mkdirSync(house.folder, { recursive: true, mode: 0o700 });
+    writeFileSync(file, "", { mode: 0o644 });
+    expect(() => openForAppending(createAuditFs(), file)).toThrow(`run: chmod 600 '${file}'`);
   });
 
   test.each([

@@ -880,6 +880,17 @@ describe("joining the bridge", () => {
     );
   });
 
+  test("names the token that is meant, and nothing else", () => {
+    for (const headers of [{ authorization: null }, bearer(CLIENT), bearer(WRONG)]) {
+      expect(messageOf(guard, { ...join, headers })).toBe(
+        "The bridge token or the agent token is required. Send it as: Authorization: Bearer <key>",
+      );
+      expect(messageOf(guard, { port: "bridge", path: "/mcp", headers })).toBe(
+        "The agent token is required. Send it as: Authorization: Bearer <key>",
+      );
+    }
+  });
+
   test("needs its own path and port: elsewhere the tokens open nothing", () => {
     expect(
       outcome(guard, { ...join, port: "provider", path: "/v1/models", headers: bearer(AGENT) }),

@@ -157,6 +157,14 @@ describe("a client key", () => {
     }
   });
 
+  test("that was revoked while its rotation was put on record gets no new secret", async () => {
+    const { key, secret } = await ring.create({ label: "a" });
+    const rotated = ring.rotate(key.id, async (id) => void (await ring.revoke(id)));
+    expect(await codeOf(rotated)).toBe("conflict");
+    expect(ring.find(secret)).toBeUndefined();
+    expect((await open()).get(key.id)?.revokedAt).toBe(clock.now());
+  });
+
   test("is not made when it cannot be written down, or makes no sense", async () => {
     const bad = [
       { label: "a\nb" },
@@ -184,6 +192,8 @@ describe("a fixed key", () => {
   test("works, is listed, is never in the store, and is changed where it came from", async () => {
     expect(ring.find(FIXED)).toMatchObject({ id: "default", label: "MLP_API_KEY" });
     expect(ring.list().map((each) => each.id)).toEqual(["default"]);
+    // Whoever made it did so elsewhere.
+    expect(ring.list()[0]?.createdAt).toBeNull();
     expect(await codeOf(ring.revoke("default"))).toBe("conflict");
     expect(await codeOf(ring.rotate("default"))).toBe("conflict");
     expect(ring.find(FIXED)).toBeDefined();

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "../../src/core/error.ts";
-import { createOnce } from "../../src/security/secret-file.ts";
+import { createOnce, makePrivateFolder } from "../../src/security/secret-file.ts";
 import { loadSecrets } from "../../src/security/secrets.ts";
 
 const FILES = ["agent-token", "api-key", "bridge-token", "control-token"];
@@ -176,6 +176,12 @@ describe("a file of a secret", () => {
       expect(readdirSync(dir)).toEqual([]);
     },
   );
+
+  test("is quoted in what is to be run, where a shell would not read it as one word", () => {
+    const odd = join(folder, "my secrets");
+    mkdirSync(odd, { mode: 0o755 });
+    expect(refusal(() => makePrivateFolder(odd)).message).toEndWith(`run: chmod 700 '${odd}'`);
+  });
 
   test("that is a link is refused, wherever it points", () => {
     const target = join(folder, "target");

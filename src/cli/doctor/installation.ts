@@ -15,6 +15,7 @@ import { AppError } from "../../core/error.ts";
 import { readPrivate } from "../../security/secret-file.ts";
 import { SECRETS, loadSecrets } from "../../security/secrets.ts";
 import type { SecretName } from "../../security/secrets.ts";
+import { shellQuoted } from "../../wire/shell.ts";
 import type { Finding } from "./finding.ts";
 import { note, ok, wrong } from "./finding.ts";
 
@@ -78,7 +79,7 @@ function inspectFolder(folder: string, isPrivate: boolean): Finding {
     return wrong(name, `${folder} belongs to another user`, "move it away, or set MLP_HOME");
   }
   if (isPrivate && own !== undefined && (stats.mode & OTHERS) !== 0) {
-    return wrong(name, `${folder} is open to other users`, `chmod 700 ${folder}`);
+    return wrong(name, `${folder} is open to other users`, `chmod 700 ${shellQuoted(folder)}`);
   }
   try {
     accessSync(folder, constants.W_OK);
