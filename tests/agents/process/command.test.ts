@@ -33,6 +33,9 @@ describe("a command", () => {
     const running = run("sleep 600", clock);
     expect(await clock.nextTimer()).toBe(3_000);
     clock.advance(3_000);
+    // Asked to end in its very first moment it may not hear it: then it is killed.
+    expect(await clock.nextTimer()).toBe(2_000);
+    clock.advance(2_000);
     expect((await running).exitCode).toBeUndefined();
   });
 
