@@ -152,7 +152,8 @@ async function consume(
     else if (event.type === "tool-call-delta" && event.id !== openCall) throw interleaved();
     if (event.type === "finish") refuseEmpty(event, collector.size, job.turn);
     if (!collector.add(event) && sink === undefined) throw tooLarge();
-    if (event.type === "finish") refuseBrokenCalls(event, collector.result());
+    const result = event.type === "finish" ? collector.result() : undefined;
+    if (event.type === "finish") refuseBrokenCalls(event, result);
     const wait = sink?.(event);
     if (wait !== undefined) {
       progress.blockedSince = progress.lastEventAt;
@@ -160,7 +161,7 @@ async function consume(
       progress.blockedSince = undefined;
       progress.lastEventAt = job.clock.monotonic();
     }
-    if (event.type === "finish") return { finish: event, result: collector.result() };
+    if (event.type === "finish") return { finish: event, result };
   }
   throw new AppError("agent_error", "The agent stopped without finishing its answer.");
 }
